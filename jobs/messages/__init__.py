@@ -1,0 +1,1 @@
+"""All that crosses a process border: the public job object, hints, problems, events."""

@@ -1,0 +1,1 @@
+"""The database schema, as Alembic revisions in plain SQL, and `precis migrate`."""
