@@ -1,0 +1,164 @@
+"""Leave `running`: one statement for finish, failure, retry, hand-back and sweep.
+
+It raises the fence, so whoever still believes to hold the job writes into the
+void. A cancel that was asked for and a deadline that passed win over the wish.
+Every ending writes its event and deliveries in the same statement.
+
+The guard is (id, fence) alone: since every leaving raises the fence, the fence
+implies the state. Naming the state as well makes the planner take the small
+partial index instead of the primary key.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from jobs.lifecycle import FINAL, MAX_ATTEMPTS, State, sql_list
+from jobs.operations.ending import ENDING_EFFECTS
+from plumbing.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedResult:
+    """What a success stores; the boxes are sealed with the job's key."""
+
+    summary: bytes
+    citations: bytes | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    provenance: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """How a worker wishes to leave a job it holds."""
+
+    id: UUID
+    fence: int
+    wish: State
+    counts: bool = True
+    """False: the job did not cause it, the attempt is given back."""
+    retry_after: timedelta = field(default=timedelta(0))
+    error_code: str | None = None
+    result: SealedResult | None = None
+
+
+_CHANGE: Final = f"""
+SET fence = j.fence + 1, version = j.version + 1, lease_until = NULL, worker_id = NULL,
+    state = leaving.state,
+    attempt = CASE WHEN leaving.counts OR leaving.state = 'succeeded' THEN j.attempt
+                   ELSE greatest(j.attempt - 1, 0) END,
+    run_at = CASE WHEN leaving.state = 'retry_wait'
+                  THEN statement_timestamp() + leaving.retry_after ELSE j.run_at END,
+    tag = CASE WHEN leaving.state = 'queued'
+               THEN greatest(j.tag, (SELECT last_value FROM fair_clock))
+               ELSE j.tag END,
+    finished_at = CASE WHEN leaving.state IN ({sql_list(FINAL)})
+                       THEN statement_timestamp() END,
+    error_code = CASE WHEN leaving.state = 'failed' THEN leaving.error_code END,
+"""
+
+LEAVE_SQL: Final = f"""
+WITH given AS (
+    SELECT * FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:fences AS bigint[]), CAST(:wishes AS text[]),
+        CAST(:counts AS boolean[]), CAST(:retry_after AS interval[]),
+        CAST(:error_codes AS text[]), CAST(:summaries AS bytea[]),
+        CAST(:citations AS bytea[]), CAST(:prompt_tokens AS integer[]),
+        CAST(:completion_tokens AS integer[]), CAST(:provenance AS jsonb[]),
+        CAST(:warnings AS jsonb[])
+    ) AS g (id, fence, wish, counts, retry_after, error_code, summary, citations,
+            prompt_tokens, completion_tokens, provenance, warnings)
+), leaving AS MATERIALIZED (
+    SELECT g.*, CASE WHEN h.cancel_requested THEN 'cancelled'
+                     WHEN h.deadline <= statement_timestamp() THEN 'expired'
+                     ELSE g.wish END AS state
+    FROM given g JOIN job h ON h.id = g.id AND h.fence = g.fence
+    ORDER BY g.id FOR NO KEY UPDATE OF h
+), changed AS (
+    UPDATE job j {_CHANGE}
+        prompt_tokens = leaving.prompt_tokens,
+        completion_tokens = leaving.completion_tokens,
+        provenance = leaving.provenance,
+        warnings = ARRAY(SELECT jsonb_array_elements_text(leaving.warnings))
+    FROM leaving WHERE j.id = leaving.id AND j.fence = leaving.fence
+    RETURNING j.id, j.tenant_id, j.state, j.version, j.delivery, j.fence
+), summaries AS (
+    INSERT INTO summary (job_id, sealed, fence)
+    SELECT c.id, g.summary, g.fence FROM changed c JOIN given g USING (id)
+    WHERE c.state = 'succeeded'
+), cited AS (
+    INSERT INTO citation (job_id, sealed)
+    SELECT c.id, g.citations FROM changed c JOIN given g USING (id)
+    WHERE c.state = 'succeeded' AND g.citations IS NOT NULL
+), {ENDING_EFFECTS}
+SELECT id, state FROM changed
+"""  # noqa: S608 - composed of our own constants
+
+
+async def leave(tx: Transaction, departures: Sequence[Departure]) -> dict[UUID, State]:
+    """Leave the jobs; gives the state each one really took.
+
+    A missing id was no longer ours: nothing of it was written.
+    """
+    results = [d.result for d in departures]
+    rows = await tx.execute(
+        text(LEAVE_SQL),
+        {
+            "ids": [d.id for d in departures],
+            "fences": [d.fence for d in departures],
+            "wishes": [d.wish.value for d in departures],
+            "counts": [d.counts for d in departures],
+            "retry_after": [d.retry_after for d in departures],
+            "error_codes": [d.error_code for d in departures],
+            "summaries": [r.summary if r else None for r in results],
+            "citations": [r.citations if r else None for r in results],
+            "prompt_tokens": [r.prompt_tokens if r else None for r in results],
+            "completion_tokens": [r.completion_tokens if r else None for r in results],
+            "provenance": [json.dumps(r.provenance) if r else None for r in results],
+            "warnings": [json.dumps(r.warnings if r else ()) for r in results],
+        },
+    )
+    return {row.id: State(row.state) for row in rows}
+
+
+SWEEP_SQL: Final = f"""
+WITH leaving AS MATERIALIZED (
+    SELECT h.id, h.fence, counted.counts, CAST(:pause AS interval) AS retry_after,
+           CASE WHEN h.cancel_requested THEN 'cancelled'
+                WHEN h.deadline <= statement_timestamp() THEN 'expired'
+                WHEN h.attempt >= {MAX_ATTEMPTS} AND counted.counts THEN 'failed'
+                ELSE 'retry_wait' END AS state,
+           'worker_lost' AS error_code
+    FROM job h
+    -- An attempt that stored a new chunk got somewhere: it does not count.
+    CROSS JOIN LATERAL (SELECT NOT EXISTS (
+        SELECT 1 FROM chunk c WHERE c.job_id = h.id AND c.fence = h.fence) AS counts
+    ) counted
+    WHERE h.state = 'running'
+      AND (h.lease_until < statement_timestamp() OR h.deadline <= statement_timestamp())
+    LIMIT 100 FOR NO KEY UPDATE OF h SKIP LOCKED
+), changed AS (
+    UPDATE job j {_CHANGE}
+        suspect = j.suspect OR j.lease_until < statement_timestamp()
+    FROM leaving WHERE j.id = leaving.id AND j.fence = leaving.fence
+    RETURNING j.id, j.tenant_id, j.state, j.version, j.delivery
+), {ENDING_EFFECTS}
+SELECT id, state FROM changed
+"""  # noqa: S608 - composed of our own constants
+
+
+async def sweep_lapsed(tx: Transaction, *, pause: timedelta) -> dict[UUID, State]:
+    """Take up to 100 jobs away from workers that lost them or ran out of time.
+
+    They wait `pause` before the next attempt, or end as `worker_lost` after the
+    fifth; two sweepers never take the same job.
+    """
+    rows = await tx.execute(text(SWEEP_SQL), {"pause": pause})
+    return {row.id: State(row.state) for row in rows}

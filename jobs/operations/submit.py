@@ -1,0 +1,160 @@
+"""Accept a job into the batch tier: one statement for a whole group of submissions.
+
+In one transaction: the idempotency key, the job with its fair tag, the sealed
+text and its key, and the outbox hint. A submission whose key is already taken
+is left out, and the caller looks up who holds it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from plumbing.database import Transaction
+
+KEY_KEPT: Final = timedelta(hours=72)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What admission knows of a job, whichever tier it takes."""
+
+    id: UUID
+    tenant_id: UUID
+    tier: str
+    routing_reason: str
+    tokens: int
+    threshold: int
+    characters: int
+    options: dict[str, Any]
+    delivery: dict[str, Any] | None
+    metadata: dict[str, str]
+    deadline: datetime
+    wrapped_key: bytes
+    idempotency_key: str | None
+    fingerprint: bytes | None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    job: NewJob
+    sealed_text: bytes
+    reserved: bool
+    """The key is ours already: a realtime call is handed over to batch."""
+
+
+NEW_JOBS: Final = """
+given AS (
+    SELECT * FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:tenants AS uuid[]), CAST(:tiers AS text[]),
+        CAST(:reasons AS text[]), CAST(:tokens AS integer[]),
+        CAST(:thresholds AS integer[]), CAST(:characters AS integer[]),
+        CAST(:options AS jsonb[]), CAST(:deliveries AS jsonb[]),
+        CAST(:metadata AS jsonb[]), CAST(:deadlines AS timestamptz[]),
+        CAST(:wrapped AS bytea[]), CAST(:keys AS text[]),
+        CAST(:fingerprints AS bytea[]), CAST(:created AS timestamptz[]),
+        CAST(:reserved AS boolean[]), CAST(:sealed AS bytea[])
+    ) AS g (id, tenant_id, tier, routing_reason, tokens, threshold, characters,
+            options, delivery, metadata, deadline, wrapped, key, fingerprint,
+            created_at, reserved, sealed)
+), keyed AS (
+    INSERT INTO idempotency_key (tenant_id, key, fingerprint, job_id, expires_at)
+    SELECT tenant_id, key, fingerprint, id, statement_timestamp() + CAST(:key_kept AS interval)
+    FROM given WHERE key IS NOT NULL AND NOT reserved
+    ORDER BY tenant_id, key
+    ON CONFLICT (tenant_id, key) DO NOTHING
+    RETURNING job_id
+), confirmed AS (
+    -- A reservation that lapsed and was taken over by another call is not ours.
+    UPDATE idempotency_key k
+    SET lease_until = NULL, expires_at = statement_timestamp() + CAST(:key_kept AS interval)
+    FROM given WHERE given.reserved
+      AND k.tenant_id = given.tenant_id AND k.key = given.key AND k.job_id = given.id
+    RETURNING k.job_id
+), admitted AS (
+    SELECT * FROM given WHERE key IS NULL
+       OR id IN (SELECT job_id FROM keyed) OR id IN (SELECT job_id FROM confirmed)
+), keys_kept AS (
+    INSERT INTO job_key (job_id, wrapped) SELECT id, wrapped FROM admitted
+), labelled AS (
+    INSERT INTO job_metadata (tenant_id, key, value, job_id)
+    SELECT tenant_id, pair.key, pair.value, id
+    FROM admitted CROSS JOIN jsonb_each_text(metadata) pair
+)"""
+
+_SUBMIT: Final = f"""
+WITH {NEW_JOBS}, cost AS (
+    SELECT a.id, a.tenant_id, ceil(greatest(a.tokens, 1) / t.weight)::bigint AS cost
+    FROM admitted a JOIN tenant t ON t.id = a.tenant_id
+), lanes AS MATERIALIZED (
+    -- Always in this order, or two gateways could wait for each other.
+    SELECT tenant_id FROM lane
+    WHERE tenant_id IN (SELECT tenant_id FROM cost) ORDER BY tenant_id FOR UPDATE
+), moved AS (
+    UPDATE lane l
+    SET tail = greatest(l.tail, (SELECT last_value FROM fair_clock)) + total.cost
+    FROM (SELECT tenant_id, sum(cost)::bigint AS cost FROM cost
+          JOIN lanes USING (tenant_id) GROUP BY tenant_id) total
+    WHERE l.tenant_id = total.tenant_id
+    RETURNING l.tenant_id, l.tail - total.cost AS start
+), tagged AS (
+    SELECT c.id, (m.start + sum(c.cost) OVER (PARTITION BY c.tenant_id ORDER BY c.id)
+                  - c.cost)::bigint AS tag
+    FROM cost c JOIN moved m USING (tenant_id)
+), jobs AS (
+    INSERT INTO job (id, tenant_id, state, deadline, tag, tier, routing_reason, tokens,
+                     threshold, characters, options, delivery, metadata, created_at)
+    SELECT a.id, a.tenant_id, 'queued', a.deadline, tagged.tag, a.tier,
+           a.routing_reason, a.tokens, a.threshold, a.characters, a.options,
+           a.delivery, a.metadata, coalesce(a.created_at, statement_timestamp())
+    FROM admitted a JOIN tagged USING (id)
+    RETURNING id
+), inputs AS (
+    INSERT INTO job_input (job_id, sealed) SELECT id, sealed FROM admitted
+), hints AS (
+    INSERT INTO outbox (job_id) SELECT id FROM admitted
+)
+SELECT id FROM jobs
+"""  # noqa: S608 - composed of our own constants
+
+
+async def submit(tx: Transaction, submissions: Sequence[Submission]) -> set[UUID]:
+    """Insert the jobs; gives the ids that were admitted.
+
+    A missing id had an idempotency key that is taken (or a reservation that was
+    taken over): nothing of it was written.
+    """
+    parameters = job_parameters([s.job for s in submissions])
+    parameters["reserved"] = [s.reserved for s in submissions]
+    parameters["sealed"] = [s.sealed_text for s in submissions]
+    rows = await tx.execute(text(_SUBMIT), parameters)
+    return {row.id for row in rows}
+
+
+def job_parameters(jobs: Sequence[NewJob]) -> dict[str, Any]:
+    """The arrays that `NEW_JOBS` unnests."""
+    return {
+        "ids": [job.id for job in jobs],
+        "tenants": [job.tenant_id for job in jobs],
+        "tiers": [job.tier for job in jobs],
+        "reasons": [job.routing_reason for job in jobs],
+        "tokens": [job.tokens for job in jobs],
+        "thresholds": [job.threshold for job in jobs],
+        "characters": [job.characters for job in jobs],
+        "options": [json.dumps(job.options) for job in jobs],
+        "deliveries": [
+            None if job.delivery is None else json.dumps(job.delivery) for job in jobs
+        ],
+        "metadata": [json.dumps(job.metadata) for job in jobs],
+        "deadlines": [job.deadline for job in jobs],
+        "wrapped": [job.wrapped_key for job in jobs],
+        "keys": [job.idempotency_key for job in jobs],
+        "fingerprints": [job.fingerprint for job in jobs],
+        "created": [job.created_at for job in jobs],
+        "key_kept": KEY_KEPT,
+    }

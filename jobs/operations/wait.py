@@ -1,0 +1,45 @@
+"""Jobs that wait: back to `queued` when their time has come, `expired` when it is over."""
+
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from jobs.lifecycle import sources, sql_list
+from jobs.operations.ending import ENDING_EFFECTS
+from plumbing.database import Transaction
+
+WAKE_SQL: Final = f"""
+WITH due AS MATERIALIZED (
+    SELECT id FROM job
+    WHERE state IN ({sql_list(sources("wake"))}) AND run_at <= statement_timestamp()
+    ORDER BY run_at LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE job SET state = 'queued', version = version + 1,
+    tag = greatest(tag, (SELECT last_value FROM fair_clock))
+FROM due WHERE job.id = due.id
+"""  # noqa: S608 - our own constants
+
+EXPIRE_SQL: Final = f"""
+WITH over AS MATERIALIZED (
+    SELECT id FROM job
+    WHERE state IN ({sql_list(sources("expire"))}) AND deadline <= statement_timestamp()
+    ORDER BY deadline LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+), changed AS (
+    UPDATE job j SET fence = j.fence + 1, version = j.version + 1, state = 'expired',
+        finished_at = statement_timestamp()
+    FROM over WHERE j.id = over.id
+    RETURNING j.id, j.tenant_id, j.state, j.version, j.delivery
+), {ENDING_EFFECTS}
+SELECT id FROM changed
+"""  # noqa: S608 - composed of our own constants
+
+
+async def wake_due(tx: Transaction) -> int:
+    """Queue up to 1,000 jobs whose pause is over; gives how many."""
+    return (await tx.execute(text(WAKE_SQL))).rowcount
+
+
+async def expire_overdue(tx: Transaction) -> list[UUID]:
+    """End up to 1,000 waiting jobs whose deadline has passed."""
+    return [row.id for row in await tx.execute(text(EXPIRE_SQL))]

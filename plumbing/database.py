@@ -1,0 +1,139 @@
+"""The connection to Postgres; the only file that opens transactions and commits.
+
+Two shapes are offered. `transaction()` is BEGIN ... COMMIT for several
+statements that stand or fall together. `statement()` is for one statement that
+is its own transaction, which saves two round trips. Outside calls (engine,
+Kafka, webhooks) never happen inside either.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import exc, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+Transaction = AsyncConnection
+
+RowRefused = (exc.IntegrityError, exc.DataError)
+"""The database refused what a row says; the same row would be refused again."""
+
+_CONNECT_SECONDS: Final = 2
+
+
+class DatabaseUnavailable(Exception):
+    """Postgres does not answer, or the answer of a COMMIT was lost.
+
+    What was asked may or may not have been done: callers repeat it under the
+    same key or leave it to the lease.
+    """
+
+
+def async_url(url: str) -> str:
+    """`postgresql://` as SQLAlchemy spells it for psycopg 3."""
+    return (
+        make_url(url)
+        .set(drivername="postgresql+psycopg")
+        .render_as_string(hide_password=False)
+    )
+
+
+class Database:
+    """A pool of connections and the only two ways to use one."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        statement_timeout: timedelta = timedelta(seconds=30),
+        application: str = "precis",
+    ) -> None:
+        milliseconds = int(statement_timeout.total_seconds() * 1000)
+        self._engine: AsyncEngine = create_async_engine(
+            async_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=_CONNECT_SECONDS,
+            pool_pre_ping=False,
+            # Every use ends in COMMIT, ROLLBACK or autocommit: nothing to reset.
+            pool_reset_on_return=None,
+            connect_args={
+                "connect_timeout": _CONNECT_SECONDS,
+                "prepare_threshold": 2,
+                "application_name": application,
+                "options": f"-c statement_timeout={milliseconds} -c timezone=UTC",
+            },
+        )
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Several statements that stand or fall together, committed on leaving."""
+        try:
+            async with self._engine.connect() as connection:
+                async with connection.begin():
+                    yield connection
+        except _LOST as error:
+            raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Transaction]:
+        """One statement that is a transaction of its own."""
+        try:
+            async with self._autocommit.connect() as connection:
+                yield connection
+        except _LOST as error:
+            raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def session_lock(self, name: str) -> AsyncIterator[Transaction | None]:
+        """Hold an advisory lock for as long as its connection lives.
+
+        Gives the connection (autocommit), or None while another session holds
+        the lock. A lost connection is a lost lock, so work under the lock uses
+        this very connection.
+        """
+        async with self.statement() as connection:
+            lock = {"name": name}
+            held = await connection.scalar(
+                text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), lock
+            )
+            if not held:
+                yield None
+                return
+            try:
+                yield connection
+            finally:
+                await _release(connection, lock)
+
+    async def ping(self) -> None:
+        async with self.statement() as tx:
+            await tx.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+_LOST = (
+    exc.OperationalError,
+    exc.InterfaceError,
+    exc.TimeoutError,
+    psycopg.OperationalError,
+)
+
+
+def _unavailable(error: BaseException) -> Exception:
+    """The error for our callers; a statement that ran into its time limit too."""
+    return DatabaseUnavailable(f"Postgres: {type(error).__name__}")
+
+
+async def _release(connection: Transaction, lock: dict[str, Any]) -> None:
+    if connection.invalidated or connection.closed:
+        return  # the lock ended with its connection
+    await connection.execute(
+        text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), lock
+    )

@@ -1,0 +1,86 @@
+"""Many callers, one transaction: rows that wait are written together.
+
+While one group is being written the next one gathers, so groups grow with the
+load by themselves and a lone caller hardly waits. What a row means and how a
+group is written is the caller's `flush`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from plumbing.database import RowRefused
+
+Row = TypeVar("Row")
+Outcome = TypeVar("Outcome")
+
+
+class GroupCommit(Generic[Row, Outcome]):
+    """Gather rows and flush them in groups, in the order they came.
+
+    `flush` gets up to `max_rows` rows and returns one outcome for each. When the
+    database refuses a group for what one row says, the rows are tried one by
+    one, so that only the culprit's caller sees the error. A lost connection is
+    not retried: nobody knows whether the commit happened.
+    """
+
+    def __init__(
+        self,
+        flush: Callable[[Sequence[Row]], Awaitable[Sequence[Outcome]]],
+        *,
+        max_rows: int = 128,
+        flushers: int = 1,
+    ) -> None:
+        self._flush = flush
+        self._max_rows = max_rows
+        self._idle_flushers = flushers
+        self._waiting: list[tuple[Row, asyncio.Future[Outcome]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def put(self, row: Row) -> Outcome:
+        """Write the row with its neighbours; returns when it is committed."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((row, future))
+        if self._idle_flushers:
+            self._idle_flushers -= 1
+            task = asyncio.create_task(self._drain())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await future
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                # One turn of the loop lets callers that are ready join this group.
+                await asyncio.sleep(0)
+                group = self._waiting[: self._max_rows]
+                del self._waiting[: self._max_rows]
+                await self._write(group)
+        finally:
+            self._idle_flushers += 1
+
+    async def _write(self, group: list[tuple[Row, asyncio.Future[Outcome]]]) -> None:
+        try:
+            outcomes = await self._flush([row for row, _ in group])
+        except RowRefused as error:
+            if len(group) == 1:
+                _fail(group, error)
+                return
+            for member in group:
+                await self._write([member])
+        except BaseException as error:
+            _fail(group, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for (_, future), outcome in zip(group, outcomes, strict=True):
+                if not future.done():
+                    future.set_result(outcome)
+
+
+def _fail(
+    group: list[tuple[Row, asyncio.Future[Outcome]]], error: BaseException
+) -> None:
+    for _, future in group:
+        if not future.done():
+            future.set_exception(error)
