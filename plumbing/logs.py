@@ -1,0 +1,128 @@
+"""One stream of structured lines on stderr, for our events and those of libraries.
+
+Values that reach a log may have been chosen by a stranger, so terminal escapes and
+control characters are taken out before a line is written. What may be logged at all
+(ids, sizes, codes, timings; never a text, a key or an address) is the callers' care.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from plumbing.settings import ServiceSettings
+
+_ESCAPES: Final = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor moves
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, links, device strings
+    r"|\x1b[ -/]*[0-~]"
+)
+_CONTROLS: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+_CONTROLS_BUT_LINES: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Postgres repeats the offending row or key there: addresses, metadata.
+_ROW_DETAILS: Final = re.compile(r"^\s*DETAIL:.*\n?", re.MULTILINE)
+
+# They log an address or a line per request at INFO.
+_CHATTY_LIBRARIES: Final = ("httpx", "httpcore", "kafka", "aiosmtplib", "asyncio")
+
+
+def configure_logs(settings: ServiceSettings, *, service: str) -> None:
+    """Send structlog and the standard library's logging through one handler.
+
+    May be called again; the last call wins.
+    """
+    as_json = _wants_json(settings)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(service, as_json=as_json))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level)
+    for name in _CHATTY_LIBRARIES:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(capture=True)
+    structlog.configure(
+        processors=[
+            *_shared_processors(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(root.level),
+        cache_logger_on_first_use=False,
+    )
+
+
+def strip_controls(
+    _logger: WrappedLogger, _method: str, event_dict: EventDict
+) -> EventDict:
+    """Take terminal escapes and control characters out of every value."""
+    return {
+        key: _clean_trace(value) if key == "exception" else _clean(value)
+        for key, value in event_dict.items()
+    }
+
+
+def _wants_json(settings: ServiceSettings) -> bool:
+    if settings.log_format == "auto":
+        return not sys.stderr.isatty()
+    return settings.log_format == "json"
+
+
+def _shared_processors() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _formatter(service: str, *, as_json: bool) -> logging.Formatter:
+    def name_service(
+        _logger: WrappedLogger, _method: str, event_dict: EventDict
+    ) -> EventDict:
+        event_dict["service"] = service
+        return event_dict
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_shared_processors(),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            name_service,
+            structlog.processors.format_exc_info,
+            strip_controls,
+            _renderer(as_json=as_json),
+        ],
+    )
+
+
+def _renderer(*, as_json: bool) -> Processor:
+    if as_json:
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _CONTROLS.sub(" ", _ESCAPES.sub("", value))
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    if isinstance(value, Mapping):
+        return {_clean(str(key)): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item) for item in value]
+    return _clean(str(value))
+
+
+def _clean_trace(trace: Any) -> str:
+    """Keep the line ends, which are what makes a trace readable."""
+    kept = _ROW_DETAILS.sub("", _ESCAPES.sub("", str(trace)))
+    return _CONTROLS_BUT_LINES.sub(" ", kept)
