@@ -1,7 +1,8 @@
 """Record a realtime answer: the job begins its life as `succeeded`.
 
 A transition of its own (fence 0, attempt 1), with summary, event and deliveries
-in the same statement. The text itself is not kept. With an idempotency key the
+in the same statement. The text itself is not kept. Coverage is 1: the whole text
+stood in the one prompt. With an idempotency key the
 reservation must still be ours.
 """
 
@@ -45,11 +46,11 @@ WITH {NEW_JOBS}, outcome AS (
     INSERT INTO job (id, tenant_id, state, attempt, deadline, tag, tier, routing_reason,
                      tokens, threshold, characters, options, delivery, metadata,
                      created_at, started_at, finished_at, prompt_tokens,
-                     completion_tokens, provenance, warnings)
+                     completion_tokens, provenance, coverage, warnings)
     SELECT a.id, a.tenant_id, 'succeeded', 1, a.deadline, 0, a.tier, a.routing_reason,
            a.tokens, a.threshold, a.characters, a.options, a.delivery, a.metadata,
            a.created_at, o.started_at, o.finished_at, o.prompt_tokens,
-           o.completion_tokens, o.provenance,
+           o.completion_tokens, o.provenance, 1,
            ARRAY(SELECT jsonb_array_elements_text(o.warnings))
     FROM admitted a JOIN outcome o USING (id)
     RETURNING id, tenant_id, state, version, delivery
@@ -61,7 +62,7 @@ WITH {NEW_JOBS}, outcome AS (
     WHERE o.citations IS NOT NULL
 ), {ENDING_EFFECTS}
 SELECT id FROM changed
-"""  # noqa: S608 - composed of our own constants
+"""
 
 
 async def record_answers(tx: Transaction, answers: Sequence[Answer]) -> set[UUID]:

@@ -29,7 +29,7 @@ WITH asked AS MATERIALIZED (
     RETURNING j.id, j.tenant_id, j.state, j.version, j.delivery
 ), {ENDING_EFFECTS}
 SELECT state FROM changed
-"""  # noqa: S608 - composed of our own constants
+"""
 
 
 async def cancel(tx: Transaction, job_id: UUID, *, tenant_id: UUID) -> State | None:

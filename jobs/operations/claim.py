@@ -63,7 +63,7 @@ SELECT c.*, k.wrapped,
        CASE WHEN octet_length(i.sealed) <= {SHORT_TEXT_BYTES} THEN i.sealed END AS sealed
 FROM claimed c JOIN job_key k ON k.job_id = c.id JOIN job_input i ON i.job_id = c.id
 CROSS JOIN clock
-"""  # noqa: S608 - our own constants
+"""
 assert sources("claim") == {State.QUEUED}  # noqa: S101 - the statement spells it out
 
 FLOOR_SLACK: Final = 100_000
@@ -137,7 +137,7 @@ async def renew_leases(
 _ASKED: Final = f"""
 SELECT id FROM job WHERE id = ANY(CAST(:ids AS uuid[]))
   AND cancel_requested AND state IN ({sql_list([State.RUNNING])})
-"""  # noqa: S608 - our own constants
+"""
 
 
 async def find_cancelled(tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:

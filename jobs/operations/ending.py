@@ -37,4 +37,4 @@ ended AS (
     SELECT told.id, told.job_id, told.tenant_id, r.kind, r.endpoint_id, r.receiver, r.lane
     FROM told JOIN receivers r USING (job_id)
 )
-"""  # noqa: S608 - the states are our own constants
+"""

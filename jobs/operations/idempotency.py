@@ -94,9 +94,7 @@ async def reserve_key(
 
 async def release_key(tx: Transaction, tenant_id: UUID, key: str, job_id: UUID) -> None:
     """Give a reservation back: the realtime call was refused, nothing is stored."""
-    await tx.execute(
-        text(_RELEASE), {"tenant": tenant_id, "key": key, "job": job_id}
-    )
+    await tx.execute(text(_RELEASE), {"tenant": tenant_id, "key": key, "job": job_id})
 
 
 async def clear_lapsed_key(tx: Transaction, tenant_id: UUID, key: str) -> None:
@@ -115,5 +113,3 @@ WHERE (tenant_id, key) IN (
 async def forget_old_keys(tx: Transaction) -> int:
     """Delete up to 1,000 keys whose time is over; gives how many."""
     return (await tx.execute(text(_FORGET))).rowcount
-
-

@@ -2,7 +2,8 @@
 
 It raises the fence, so whoever still believes to hold the job writes into the
 void. A cancel that was asked for and a deadline that passed win over the wish.
-Every ending writes its event and deliveries in the same statement.
+Every ending writes its event and deliveries in the same statement. Coverage is
+computed here, from the chunk rows; the table refuses a success below 1.
 
 The guard is (id, fence) alone: since every leaving raises the fence, the fence
 implies the state. Naming the state as well makes the planner take the small
@@ -78,7 +79,10 @@ WITH given AS (
 ), leaving AS MATERIALIZED (
     SELECT g.*, CASE WHEN h.cancel_requested THEN 'cancelled'
                      WHEN h.deadline <= statement_timestamp() THEN 'expired'
-                     ELSE g.wish END AS state
+                     ELSE g.wish END AS state,
+           (SELECT sum(c.end_offset - c.start_offset)::float8 FROM chunk c
+            WHERE c.job_id = g.id AND c.stage = 0 AND c.state = 'done')
+           / nullif(h.characters, 0) AS coverage
     FROM given g JOIN job h ON h.id = g.id AND h.fence = g.fence
     ORDER BY g.id FOR NO KEY UPDATE OF h
 ), changed AS (
@@ -86,6 +90,7 @@ WITH given AS (
         prompt_tokens = leaving.prompt_tokens,
         completion_tokens = leaving.completion_tokens,
         provenance = leaving.provenance,
+        coverage = CASE WHEN leaving.state = 'succeeded' THEN leaving.coverage END,
         warnings = ARRAY(SELECT jsonb_array_elements_text(leaving.warnings))
     FROM leaving WHERE j.id = leaving.id AND j.fence = leaving.fence
     RETURNING j.id, j.tenant_id, j.state, j.version, j.delivery, j.fence
@@ -99,7 +104,7 @@ WITH given AS (
     WHERE c.state = 'succeeded' AND g.citations IS NOT NULL
 ), {ENDING_EFFECTS}
 SELECT id, state FROM changed
-"""  # noqa: S608 - composed of our own constants
+"""
 
 
 async def leave(tx: Transaction, departures: Sequence[Departure]) -> dict[UUID, State]:
@@ -151,7 +156,7 @@ WITH leaving AS MATERIALIZED (
     RETURNING j.id, j.tenant_id, j.state, j.version, j.delivery
 ), {ENDING_EFFECTS}
 SELECT id, state FROM changed
-"""  # noqa: S608 - composed of our own constants
+"""
 
 
 async def sweep_lapsed(tx: Transaction, *, pause: timedelta) -> dict[UUID, State]:

@@ -120,7 +120,7 @@ WITH {NEW_JOBS}, cost AS (
     INSERT INTO outbox (job_id) SELECT id FROM admitted
 )
 SELECT id FROM jobs
-"""  # noqa: S608 - composed of our own constants
+"""
 
 
 async def submit(tx: Transaction, submissions: Sequence[Submission]) -> set[UUID]:

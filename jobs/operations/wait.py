@@ -18,7 +18,7 @@ WITH due AS MATERIALIZED (
 UPDATE job SET state = 'queued', version = version + 1,
     tag = greatest(tag, (SELECT last_value FROM fair_clock))
 FROM due WHERE job.id = due.id
-"""  # noqa: S608 - our own constants
+"""
 
 EXPIRE_SQL: Final = f"""
 WITH over AS MATERIALIZED (
@@ -32,7 +32,7 @@ WITH over AS MATERIALIZED (
     RETURNING j.id, j.tenant_id, j.state, j.version, j.delivery
 ), {ENDING_EFFECTS}
 SELECT id FROM changed
-"""  # noqa: S608 - composed of our own constants
+"""
 
 
 async def wake_due(tx: Transaction) -> int:

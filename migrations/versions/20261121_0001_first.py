@@ -79,6 +79,8 @@ CREATE TABLE job (
     prompt_tokens    integer,
     completion_tokens integer,
     provenance       jsonb,
+    -- The share of the text whose chunks are done.
+    coverage         double precision,
     warnings         text[] NOT NULL DEFAULT '{}',
     error_code       text,
     erased_at        timestamptz,
@@ -91,6 +93,9 @@ CREATE TABLE job (
              = (finished_at IS NOT NULL)),
     CONSTRAINT job_error_when_failed
         CHECK ((state = 'failed') = (error_code IS NOT NULL)),
+    -- A text of which a part was lost never counts as summarized.
+    CONSTRAINT job_covered_when_succeeded
+        CHECK (state <> 'succeeded' OR (coverage IS NOT NULL AND coverage = 1)),
     CONSTRAINT job_attempted_when_running
         CHECK (state NOT IN ('running', 'succeeded') OR attempt >= 1)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.01,
