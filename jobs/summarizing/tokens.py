@@ -39,19 +39,24 @@ _RULE = _weights(
     (8, range(0xF0, 0xF8)),  # emoji, rare Chinese
 )
 
-# In sixths of a token. A byte-level BPE never makes more tokens than there are bytes,
-# so three and four bytes a character are a true bound for scripts it may not know.
-# Chinese it knows: two was the worst seen. Digits and signs often stand alone.
+# In sixths of a token. A byte-level BPE never makes more tokens than there are bytes:
+# three and four bytes a character bound the scripts that it may hardly know. Chinese
+# it knows, two is the worst seen in running text; digits and signs often stand alone.
 _BOUND = _weights(
     (2, string.ascii_lowercase.encode()),
     (3, string.ascii_uppercase.encode()),
-    (4, b" \t"),
-    (6, set(range(0x80)) - set(string.ascii_letters.encode() + b" \t")),
-    (8, range(0xC2, 0xE0)),
-    (12, range(0xE3, 0xEA)),
+    (5, b" "),
+    (6, set(range(0x80)) - set(string.ascii_letters.encode() + b" ")),
+    (8, {*range(0xC2, 0xE0)} - {0xCC, 0xCD}),
+    (12, [0xCC, 0xCD, *range(0xE3, 0xEA)]),  # combining marks, Chinese, Japanese
     (18, [*range(0xE0, 0xE3), *range(0xEA, 0xF0)]),
     (24, range(0xF0, 0xF8)),
 )
+
+_NOT_DENSE = bytes({*range(256)} - {*range(0xE3, 0xEA)})  # Chinese, Japanese
+
+# Besides long runs, a shorter one with a digit in it may be a key, a hash or base64.
+_UNREADABLE = re.compile(r"(?<![!-~])(?:[!-~]{25,}|[!-/:-~]*+[0-9][!-~]*)")
 
 
 def count_tokens(text: str) -> int:
@@ -60,16 +65,29 @@ def count_tokens(text: str) -> int:
     Four Latin characters make a token, and two of a long unbroken run or of another
     alphabet; a character of Chinese, Thai and the like is one token, an emoji two.
     """
-    return _ceil_divide(_weigh(text, _RULE) + _length_of_long_runs(text), 4)
+    return _ceil_divide(_weigh(text, _RULE) + _length_of_runs(_LONG_RUN, text), 4)
 
 
 def estimate_tokens(text: str) -> int:
     """Estimate upwards for a byte-level BPE that cannot be asked.
 
-    About 1.6 times the truth for English prose, and never less than one token a
-    character in long unbroken runs: base64 reaches 0.8.
+    Tried against two such vocabularies, of 65,000 and 131,000 pieces: about twice
+    their count for English and Chinese prose, 1.6 times for base64, 1.1 for emoji, and
+    just their count for Finnish. Random letters or rare characters alone may exceed it.
     """
-    return _ceil_divide(_weigh(text, _BOUND) + 4 * _length_of_long_runs(text), 6)
+    return _ceil_divide(
+        _weigh(text, _BOUND) + 4 * _length_of_runs(_UNREADABLE, text), 6
+    )
+
+
+def least_tokens(text: str) -> int:
+    """Estimate downwards: a server that counted fewer in `text` has cut it.
+
+    No common vocabulary joins words across a space; of scripts that write without
+    spaces, pieces of two characters are the longest usual ones.
+    """
+    dense = len(_encoded(text).translate(None, _NOT_DENSE))
+    return len(text.split()) + dense // 2
 
 
 def _weigh(text: str, weights: _Weights) -> int:
@@ -82,11 +100,15 @@ def _weigh(text: str, weights: _Weights) -> int:
 
 def _encoded_slices(text: str) -> Iterable[bytes]:
     for at in range(0, len(text), _SLICE):
-        yield text[at : at + _SLICE].encode("utf-8", "surrogatepass")
+        yield _encoded(text[at : at + _SLICE])
 
 
-def _length_of_long_runs(text: str) -> int:
-    return sum(run.end() - run.start() for run in _LONG_RUN.finditer(text))
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _length_of_runs(shape: re.Pattern[str], text: str) -> int:
+    return sum(run.end() - run.start() for run in shape.finditer(text))
 
 
 def _ceil_divide(dividend: int, divisor: int) -> int:
