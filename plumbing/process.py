@@ -28,7 +28,7 @@ class Loop(Protocol):
     async def run(self, stop: asyncio.Event, /) -> None: ...
 
 
-class LoopEnded(Exception):  # noqa: N818  errors are named as the fact
+class LoopEnded(Exception):
     """A loop returned though nobody had asked it to stop."""
 
 

@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PREFIX = "PRECIS_"
 
 
-class SettingsRefused(Exception):  # noqa: N818  errors are named as the fact
+class SettingsRefused(Exception):
     """The environment does not make sense; the message names each variable."""
 
 

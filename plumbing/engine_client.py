@@ -1,0 +1,246 @@
+"""One model engine, spoken to over the OpenAI HTTP API (vLLM, Ollama, llama.cpp).
+
+The types at the seam are httpx's; under them is pyreqwest's transport, called straight
+since `httpx.AsyncClient` costs more than the call. One try per call: which engine to
+ask, and whether to ask again, is left to the pool and to its callers. A caller that is
+cancelled closes its connection, which is how an engine learns to drop the work.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+from pyreqwest.client import ClientBuilder
+from pyreqwest.compatibility.httpx import HttpxTransport
+
+from plumbing.backoff import parse_retry_after
+from plumbing.engine_errors import EngineGarbled, EngineRefused, EngineUnavailable
+
+_CONNECT_TIMEOUT: Final = timedelta(seconds=1)
+_SIDE_CALL_TIMEOUT: Final = timedelta(seconds=10)
+# Below what servers keep (uvicorn 5 s): a reused connection must not be a closed one.
+_IDLE_TIMEOUT: Final = timedelta(seconds=4)
+
+
+class Message(NamedTuple):
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRequest:
+    model: str
+    messages: tuple[Message, ...]
+    max_tokens: int
+    request_id: str
+    temperature: float = 0.0
+
+    def __repr__(self) -> str:
+        """Name the request without its text, which must not reach a log."""
+        return f"EngineRequest({self.request_id}, max_tokens={self.max_tokens})"
+
+    def to_json(self) -> bytes:
+        body = {
+            "model": self.model,
+            "messages": [message._asdict() for message in self.messages],
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+        }
+        return json.dumps(body, ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    text: str
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineModel:
+    id: str
+    owned_by: str
+    max_model_len: int | None
+
+
+class EngineClient:
+    """Keep-alive connections to one engine; `close` ends them."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None,
+        connect_timeout: timedelta = _CONNECT_TIMEOUT,
+    ) -> None:
+        # Whoever copies the address from another client's settings brings a /v1 along.
+        self.url = url.rstrip("/").removesuffix("/v1")
+        self.name = urlsplit(self.url).netloc.rpartition("@")[2]
+        self._headers = {"Content-Type": "application/json"}
+        if api_key is not None:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        # A proxy of the surroundings is for the internet; engines are next door.
+        client = (
+            ClientBuilder()
+            .no_proxy()
+            .follow_redirects(enable=False)
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(_IDLE_TIMEOUT)
+        )
+        self._transport = HttpxTransport(client.build())
+
+    async def complete(
+        self,
+        request: EngineRequest,
+        *,
+        timeout: timedelta,  # noqa: ASYNC109  it is handed to asyncio.timeout
+    ) -> Completion:
+        """Ask for one answer; `timeout` bounds all of it, to the last byte."""
+        response = await self._send(
+            "POST",
+            "/v1/chat/completions",
+            body=request.to_json(),
+            request_id=request.request_id,
+            timeout=timeout,
+        )
+        return _read_completion(_read_json(response))
+
+    async def tokenize(self, model: str, text: str) -> int | None:
+        """Count with the engine's own tokenizer; None where it offers none."""
+        body = {"model": model, "prompt": text, "add_special_tokens": False}
+        try:
+            response = await self._send(
+                "POST", "/tokenize", body=json.dumps(body).encode()
+            )
+        except EngineRefused as refusal:
+            if refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+                return None
+            raise
+        # llama.cpp has a /tokenize of another shape, without a count.
+        return _count_or_none(_read_json(response).get("count"))
+
+    async def models(self) -> list[EngineModel]:
+        listing = _read_json(await self._send("GET", "/v1/models")).get("data")
+        if not isinstance(listing, list):
+            raise EngineGarbled("a list of models without data")
+        return [_read_model(entry) for entry in listing]
+
+    async def probe(self, model: str) -> None:
+        """Generate one token: a hung engine goes on answering /health with 200."""
+        await self.complete(
+            EngineRequest(
+                model=model,
+                messages=(Message("user", "ok"),),
+                max_tokens=1,
+                request_id="probe",
+            ),
+            timeout=_SIDE_CALL_TIMEOUT,
+        )
+
+    async def close(self) -> None:
+        await self._transport.aclose()
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        request_id: str | None = None,
+        timeout: timedelta = _SIDE_CALL_TIMEOUT,  # noqa: ASYNC109  as above
+    ) -> httpx.Response:
+        headers = self._headers
+        if request_id is not None:
+            headers = {**headers, "X-Request-Id": request_id}
+        request = httpx.Request(method, self.url + path, headers=headers, content=body)
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                response = await self._exchange(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise EngineUnavailable("no connection", was_reached=False) from error
+        except httpx.TransportError as error:
+            raise EngineUnavailable("connection lost") from error
+        except TimeoutError as error:
+            raise EngineUnavailable("too slow") from error
+        _refuse_errors(response)
+        return response
+
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()  # also when cancelled half-way through the body
+        return response
+
+
+def _refuse_errors(response: httpx.Response) -> None:
+    status = response.status_code
+    if status == HTTPStatus.OK:
+        return
+    if status == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
+        raise EngineUnavailable(f"status {status}", retry_after=_retry_after(response))
+    if response.is_client_error:
+        raise EngineRefused(status)
+    raise EngineGarbled(f"status {status}")
+
+
+def _retry_after(response: httpx.Response) -> timedelta | None:
+    header = response.headers.get("Retry-After")
+    return header and parse_retry_after(header, now=datetime.now(UTC))
+
+
+def _read_json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        content = json.loads(response.content)
+    except ValueError as error:
+        raise EngineGarbled("an answer that is not JSON") from error
+    if not isinstance(content, dict):
+        raise EngineGarbled("an answer that is not a JSON object")
+    return content
+
+
+def _read_completion(content: dict[str, Any]) -> Completion:
+    try:
+        choice = content["choices"][0]
+        # A model may generate nothing that shows; the callers judge that.
+        text = choice["message"]["content"] or ""
+        model = content["model"]
+        usage = content.get("usage") or {}
+        return Completion(
+            text=_string(text),
+            finish_reason=choice.get("finish_reason"),
+            prompt_tokens=_count_or_none(usage.get("prompt_tokens")),
+            completion_tokens=_count_or_none(usage.get("completion_tokens")),
+            model=_string(model),
+        )
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        # `from None`: the cause may show a piece of the answer.
+        raise EngineGarbled(f"no completion ({type(error).__name__})") from None
+
+
+def _read_model(entry: Any) -> EngineModel:
+    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+        raise EngineGarbled("a model without an id")
+    return EngineModel(
+        id=entry["id"],
+        owned_by=str(entry.get("owned_by") or ""),
+        max_model_len=_count_or_none(entry.get("max_model_len")),
+    )
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _count_or_none(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
