@@ -1,0 +1,3 @@
+"""Names the fixture modules, nothing else."""
+
+pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.database"]
