@@ -74,9 +74,8 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Several statements that stand or fall together, committed on leaving."""
         try:
-            async with self._engine.connect() as connection:
-                async with connection.begin():
-                    yield connection
+            async with self._engine.connect() as connection, connection.begin():
+                yield connection
         except _LOST as error:
             raise _unavailable(error) from error
 
