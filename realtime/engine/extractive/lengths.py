@@ -1,0 +1,55 @@
+"""How long a text is in words, for any script, and how to shorten it to fit.
+
+Chinese has no words to count, and a run of 200,000 letters is not one word: both
+are measured so that "at most N words" bounds what a reader has to read.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from jobs.summarizing.tokens import count_tokens
+from realtime.engine.extractive.scripts import UNSPACED, count_unspaced
+
+_SPACED_WORD = re.compile(rf"[^\W{UNSPACED}]+")
+_CHARACTERS_PER_WORD = 1.6  # of Chinese
+_MOST_TOKENS_PER_WORD = 2  # of prose in any language with spaces
+_WORD_END = re.compile(r"\s+|(?<=[,;:，；：、。])")  # noqa: RUF001 - Chinese punctuation
+_LEAST_SHARE_AT_A_WORD = 0.5
+
+
+def length_in_words(text: str) -> float:
+    words = (
+        len(_SPACED_WORD.findall(text)) + count_unspaced(text) / _CHARACTERS_PER_WORD
+    )
+    return max(words, count_tokens(text) / _MOST_TOKENS_PER_WORD)
+
+
+def cut_to_fit(text: str, fits: Callable[[str], bool]) -> str:
+    """Return the longest beginning of `text` that fits, ending with a word if it can.
+
+    Never empty: one character stays even if it does not fit.
+    """
+    cut = _longest_fitting(text, fits)
+    if cut == len(text):
+        return text
+    ends = [end.start() for end in _WORD_END.finditer(text, 0, cut + 1)]
+    if ends and ends[-1] >= _LEAST_SHARE_AT_A_WORD * cut > 0:
+        cut = ends[-1]
+    return text[: _before_marks(text, cut)].rstrip()
+
+
+def _longest_fitting(text: str, fits: Callable[[str], bool]) -> int:
+    low, high = 1, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(text[:middle]) else (low, middle - 1)
+    return low
+
+
+def _before_marks(text: str, cut: int) -> int:
+    """Step back so that no accent is parted from its letter."""
+    at = cut
+    while at > 1 and unicodedata.combining(text[at]):
+        at -= 1
+    return at
