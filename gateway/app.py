@@ -1,0 +1,30 @@
+"""The ASGI application: which endpoints there are, and what surrounds each of them.
+
+Built from a context that is ready to use; opening and closing that is
+`composition`'s. The interactive documentation is off: it loads code from a CDN.
+"""
+
+from fastapi import FastAPI
+
+from gateway import summaries
+from gateway.context import Gateway
+from gateway.doorway import Doorway
+from gateway.openapi import describe
+from gateway.problem_answers import handle_problems
+
+
+def create_app(gateway: Gateway) -> FastAPI:
+    app = FastAPI(
+        title="Precis",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.gateway = gateway
+    for module in (summaries,):
+        app.include_router(module.router)
+    handle_problems(app)
+    app.add_middleware(Doorway)
+    describe(app)
+    return app

@@ -1,0 +1,92 @@
+"""Whose request it is: `Authorization: Bearer sk_live_...`, and nothing else.
+
+A malformed key never reaches the database. A key that was found is remembered for
+ten seconds, so a revoked one lives at most that much longer; one that was not found
+is asked for again each time.
+"""
+
+import hmac
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from fastapi import Request
+
+from gateway.problem_answers import RequestRefused
+from jobs.api_keys import ApiKey, parse_api_key
+from jobs.store.tenant_store import StoredKey, find_key
+from plumbing.database import Database
+
+_REMEMBERED_SECONDS: Final = 10.0
+_MAX_REMEMBERED: Final = 10_000
+_SCHEME: Final = "bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    tenant_id: UUID
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    caller: Caller
+    until: float
+    expires_at: datetime | None
+
+
+class KeyRing:
+    """Knows callers by their keys."""
+
+    def __init__(self, database: Database, *, pepper: bytes) -> None:
+        self._database = database
+        self._pepper = pepper
+        self._remembered: dict[bytes, _Remembered] = {}
+
+    async def identify(self, authorization: str | None) -> Caller:
+        """The caller, or `RequestRefused` without a hint at what was wrong."""
+        key = _bearer_key(authorization)
+        if key is None:
+            raise RequestRefused("unauthorized")
+        secret_hmac = key.hmac(self._pepper)
+        known = self._remembered.get(secret_hmac)
+        if known is None or known.until <= time.monotonic():
+            known = await self._look_up(key, secret_hmac)
+        if known.expires_at is not None and known.expires_at <= datetime.now(UTC):
+            raise RequestRefused("unauthorized")
+        return known.caller
+
+    async def _look_up(self, key: ApiKey, secret_hmac: bytes) -> _Remembered:
+        self._remembered.pop(secret_hmac, None)
+        async with self._database.statement() as tx:
+            stored = await find_key(tx, key.id)
+        if stored is None or not _fits(stored, secret_hmac):
+            raise RequestRefused("unauthorized")
+        if len(self._remembered) >= _MAX_REMEMBERED:
+            self._remembered.clear()
+        known = _Remembered(
+            Caller(stored.tenant_id, stored.id),
+            time.monotonic() + _REMEMBERED_SECONDS,
+            stored.expires_at,
+        )
+        self._remembered[secret_hmac] = known
+        return known
+
+
+async def authenticate(request: Request) -> Caller:
+    """The dependency of every endpoint under /v1."""
+    key_ring: KeyRing = request.app.state.gateway.key_ring
+    return await key_ring.identify(request.headers.get("authorization"))
+
+
+def _bearer_key(authorization: str | None) -> ApiKey | None:
+    if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
+        return None
+    return parse_api_key(authorization[len(_SCHEME) :].strip())
+
+
+def _fits(stored: StoredKey, secret_hmac: bytes) -> bool:
+    is_same = hmac.compare_digest(stored.secret_hmac, secret_hmac)
+    return is_same and stored.revoked_at is None

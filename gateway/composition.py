@@ -1,0 +1,43 @@
+"""Builds what the gateway works with, and takes it down again: the composition root.
+
+Tests use the same door as the process, so what they try is what runs.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.authentication import KeyRing
+from gateway.context import Gateway
+from gateway.engines import RealtimeEngines
+from gateway.recording import Recorder
+from gateway.settings import GatewaySettings
+from gateway.watcher import Watcher
+from plumbing.database import Database
+from plumbing.sealing import MasterKey
+
+
+@asynccontextmanager
+async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
+    """Open the database and look for engines; neither has to answer yet."""
+    pepper = settings.key_pepper.get_secret_value().encode()
+    database = Database(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool_size,
+        application="precis-gateway",
+    )
+    engines = RealtimeEngines(settings)
+    try:
+        await engines.start()
+        yield Gateway(
+            settings=settings,
+            database=database,
+            master_key=MasterKey(settings.master_key.get_secret_value()),
+            pepper=pepper,
+            key_ring=KeyRing(database, pepper=pepper),
+            engines=engines,
+            recorder=Recorder(database),
+            watcher=Watcher(database),
+        )
+    finally:
+        await engines.stop()
+        await database.close()

@@ -1,0 +1,50 @@
+"""What the gateway is told by the environment; the table in the README explains it.
+
+Read once, at the root (`__main__`), and passed down. Limits that a caller can run
+into are named in the answers that refuse.
+"""
+
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from plumbing.settings import DatabaseSettings, EngineSettings, Port, SecretSettings
+
+
+def _split(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+# NoDecode: the variable holds a plain comma separated list, not JSON.
+Networks = Annotated[
+    tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)
+]
+
+
+class GatewaySettings(DatabaseSettings, EngineSettings, SecretSettings):
+    gateway_host: str = "127.0.0.1"
+    gateway_port: Port = 8000
+    """0 takes any free port; the process logs which one."""
+    public_url: str | None = None
+    """What `Location` begins with; the request's own host where it is absent."""
+
+    realtime_max_tokens: int = Field(default=3000, ge=1)
+    realtime_seconds: float = Field(default=10, gt=0)
+    """How long a realtime call may take before batch takes over."""
+    realtime_max_in_flight: int = Field(default=64, ge=1)
+    """Calls in flight at each engine; more are handed to batch or refused."""
+
+    text_max_characters: int = Field(default=5_000_000, ge=1)
+    body_max_bytes: int = Field(default=32_000_000, ge=1)
+
+    webhook_allow_networks: Networks = ()
+    """Exempt from the https, port and address rules of webhook URLs."""
+
+    @property
+    def realtime_limit(self) -> timedelta:
+        return timedelta(seconds=self.realtime_seconds)
