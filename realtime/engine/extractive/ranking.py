@@ -28,7 +28,10 @@ MAX_NODES = 320
 _SURVIVING_SHARE = 4  # one in so many goes on to the next round
 
 _DAMPING = 0.85
-_WALK_STEPS = 40
+_WALK_STEPS = 30
+_TINY = np.float32(1e-9)
+# A term of one sentence ties it to nothing; at full weight the wordy would lose.
+_LONE_WEIGHT = 0.3
 _DIGIT = re.compile(r"\d")
 
 # Small beside the rank, whose best is 1: they decide between equals.
@@ -117,19 +120,35 @@ def _vectors(terms: Sequence[Counter[str]]) -> Floats:
 def _weights(
     counter: Counter[str], frequency: Counter[str], *, total: int
 ) -> dict[str, float]:
+    """Weigh terms; by the root of rarity, or the topic itself would pass for common."""
     return {
-        term: (1 + math.log(count)) * math.log(1 + total / frequency[term])
+        term: (1 + math.log(count))
+        * math.sqrt(math.log(1 + total / frequency[term]))
+        * (_LONE_WEIGHT if frequency[term] == 1 else 1)
         for term, count in counter.items()
     }
 
 
 def _walk(likeness: Floats) -> Floats:
-    """Walk the graph at random; return how often each node is visited, best = 1."""
+    """Walk the graph at random; return how often each node is visited, from 0 to 1.
+
+    A step leads anywhere by as much as a node has fewer ties than the others: two
+    sentences that resemble but each other would else pass the rank between them.
+    """
     count = len(likeness)
     degree = likeness.sum(axis=1, keepdims=True)
-    safe_degree = np.where(degree > 0, degree, 1)
-    steps = np.where(degree > 0, likeness / safe_degree, np.float32(1 / count))
+    steps = likeness / (degree + degree.mean() + _TINY)
+    astray = 1 - steps.sum(axis=1)
     rank: Floats = np.full(count, 1 / count, np.float32)
     for _ in range(_WALK_STEPS):
-        rank = (1 - _DAMPING) / count + _DAMPING * (steps.T @ rank)
-    return np.asarray(rank / rank.max(), np.float32)
+        followed = steps.T @ rank + (astray @ rank) / count
+        rank = (1 - _DAMPING) / count + _DAMPING * followed
+    return _spread(rank)
+
+
+def _spread(rank: Floats) -> Floats:
+    """Stretch to the range from 0 to 1; all are 1 where none stands out."""
+    span = rank.max() - rank.min()
+    if span < _TINY:
+        return np.ones_like(rank)
+    return np.asarray((rank - rank.min()) / span, np.float32)

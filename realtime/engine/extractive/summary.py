@@ -15,7 +15,7 @@ from realtime.engine.extractive.selection import Budget, select_sentences
 from realtime.engine.extractive.sentences import Sentence, split_sentences
 
 _ELLIPSIS = "…"
-_STRETCH = 2  # a lone sentence may be so many times longer than was asked
+_STRETCH = 2  # rather than cut a sentence, give one so many times longer than asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def summarize(text: str, *, budget: Budget, check: Checkpoint) -> Extract:
     if chosen:
         return Extract(_join([sentences[index].text for index in chosen]), is_cut=False)
     return _shortened(
-        sentences[_best(ranking)].text, is_all=len(sentences) == 1, budget=budget
+        sentences[_best(ranking)], is_all=len(sentences) == 1, budget=budget
     )
 
 
@@ -62,16 +62,14 @@ def _best(ranking: Ranking) -> int:
     return ranking.indices[int(ranking.scores.argmax())]
 
 
-def _shortened(sentence: str, *, is_all: bool, budget: Budget) -> Extract:
+def _shortened(sentence: Sentence, *, is_all: bool, budget: Budget) -> Extract:
     """Shorten to the words asked for by choice, to the tokens allowed by force."""
-    most_words = budget.max_words if is_all else _STRETCH * budget.max_words
-    text = sentence
-    if length_in_words(sentence) > most_words:
-        kept = cut_to_fit(
-            sentence, lambda part: length_in_words(part) <= budget.max_words
-        )
-        text = kept + _ELLIPSIS
+    text = sentence.text
+    stretch = _STRETCH if sentence.is_prose and not is_all else 1
+    if length_in_words(text) > stretch * budget.max_words:
+        text = cut_to_fit(text, lambda part: length_in_words(part) <= budget.max_words)
+        text += _ELLIPSIS
     if count_tokens(text) <= budget.max_tokens:
         return Extract(text, is_cut=False)
-    kept = cut_to_fit(sentence, lambda part: count_tokens(part) <= budget.max_tokens)
+    kept = cut_to_fit(text, lambda part: count_tokens(part) <= budget.max_tokens)
     return Extract(kept, is_cut=True)
