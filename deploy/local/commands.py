@@ -14,6 +14,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM
+from typing import BinaryIO
 
 CODE_ROOT = Path(__file__).resolve().parents[2]
 _LAUNCHER = Path(__file__).with_name("launch.py")
@@ -39,6 +40,8 @@ class Command:
     """What is added to the minimal environment; may hold secrets."""
     input_text: str = field(default="", repr=False)
     """Goes to the child's standard input, which then ends; a few lines at most."""
+    output: Path | None = None
+    """Takes what is printed, in place of the log; readable by the owner only."""
     folder: Path = CODE_ROOT
     run_as: RunAs | None = None
     death_signal: int = SIGTERM
@@ -60,7 +63,7 @@ def spawn(command: Command, *, log: Path) -> subprocess.Popen[bytes]:
     """
     keep_log_small(log)
     user = command.run_as
-    with log.open("ab") as output:
+    with _open_output(log) as errors, _open_output(command.output or log) as output:
         process = subprocess.Popen(  # noqa: S603  every program is named by our own code
             [
                 *(sys.executable, "-I", "-S", str(_LAUNCHER)),
@@ -72,11 +75,16 @@ def spawn(command: Command, *, log: Path) -> subprocess.Popen[bytes]:
             cwd=command.folder,
             stdin=subprocess.PIPE,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             start_new_session=True,
         )
     _hand_over(process, command.input_text)
     return process
+
+
+def _open_output(path: Path) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    return os.fdopen(os.open(path, flags, 0o600), "ab")
 
 
 def _hand_over(process: subprocess.Popen[bytes], text: str) -> None:

@@ -83,6 +83,10 @@ class FolderLock:
         self._folder = folder
         self._descriptor: int | None = None
 
+    @property
+    def is_held(self) -> bool:
+        return self._descriptor is not None
+
     def take(self) -> None:
         descriptor = os.open(self._folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:

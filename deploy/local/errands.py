@@ -7,10 +7,11 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from deploy.local.commands import Command, last_lines, spawn
 from deploy.local.refusals import StackRefused
@@ -31,6 +32,25 @@ async def until(
         if loop.time() > deadline:
             return False
         await asyncio.sleep(_GLANCE_SECONDS)
+
+
+async def side_by_side(*works: Coroutine[Any, Any, None]) -> None:
+    """Wait for all; at the first failure the others are cancelled, then it is raised.
+
+    Unlike a task group it raises the failure itself, which is a message for people.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    if not tasks:
+        return
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        failed = [task for task in tasks if task.done() and not task.cancelled()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in failed:
+        task.result()
 
 
 async def run_errand(

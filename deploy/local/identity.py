@@ -67,7 +67,12 @@ def _started_on_linux(pid: int) -> str | None:
         return None
     # The name stands in brackets and may itself hold spaces and brackets.
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else fields[_STARTED_FIELD]
+    # Counted since the machine started, so it needs to be said which start.
+    return None if fields[0] in "ZX" else f"{_boot_id()} {fields[_STARTED_FIELD]}"
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def _started_by_ps(pid: int) -> str | None:

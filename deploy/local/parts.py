@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from deploy.local.commands import Command
 
@@ -26,6 +27,12 @@ class Part:
     ready_within: timedelta = timedelta(seconds=60)
     stop_signal: int = signal.SIGTERM
     stop_within: timedelta = timedelta(seconds=20)
+
+
+class Server(Protocol):
+    """What each launcher offers: make the server's folder, tell how to run it."""
+
+    async def prepare(self) -> Part: ...
 
 
 async def exchange(port: int, request: bytes, *, answer_bytes: int = 64) -> bytes:

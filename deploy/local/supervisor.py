@@ -58,7 +58,7 @@ class Supervisor:
         self._on_progress(part.name, "ready")
 
     async def watch(
-        self, stop: asyncio.Event, *, on_change: Callable[[], None]
+        self, stop: asyncio.Event, *, on_change: Callable[[], object]
     ) -> None:
         """Start anew whatever dies, until told to stop."""
         while not stop.is_set():
