@@ -6,7 +6,7 @@ Built from a context that is ready to use; opening and closing that is
 
 from fastapi import FastAPI
 
-from gateway import summaries
+from gateway import cancelling, listing, pages, reading, summaries
 from gateway.context import Gateway
 from gateway.doorway import Doorway
 from gateway.openapi import describe
@@ -22,7 +22,8 @@ def create_app(gateway: Gateway) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.gateway = gateway
-    for module in (summaries,):
+    app.state.readiness = pages.Readiness(gateway.database)
+    for module in (summaries, reading, listing, cancelling, pages):
         app.include_router(module.router)
     handle_problems(app)
     app.add_middleware(Doorway)

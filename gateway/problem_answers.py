@@ -44,7 +44,8 @@ class Fault:
 class RequestRefused(Exception):
     """The gateway refuses the request itself; `code` is a key of `PROBLEMS`.
 
-    `figures` fill the braces of the remedy: limits and sizes, never texts.
+    `figures` fill the braces of the remedy: limits and sizes, never texts. `members`
+    are added to the document (RFC 9457's extensions).
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class RequestRefused(Exception):
         faults: Sequence[Fault] = (),
         headers: Mapping[str, str] | None = None,
         figures: Mapping[str, int | str] | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
         self.faults = tuple(faults)
         self.headers = dict(headers or {})
         self.figures = dict(figures or {})
+        self.members = dict(members or {})
 
 
 def field_refused(code: str, pointer: str, **figures: int | str) -> RequestRefused:
@@ -87,7 +90,7 @@ def problem_response(scope: Scope, refused: RequestRefused) -> Response:
             {"pointer": fault.pointer, "code": fault.code} for fault in refused.faults
         ],
         "retryable": problem.retryable,
-    }
+    } | refused.members
     headers = {"Cache-Control": "no-store", **_headers_of(refused.code)}
     return Response(
         json.dumps(document),

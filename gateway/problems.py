@@ -20,6 +20,8 @@ from jobs.errors import (
     NotFinished,
     ResultGone,
 )
+from jobs.store.delivery_store import DeliveryUnknown, ReplayRefused
+from jobs.store.endpoint_store import TooManyEndpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,10 @@ _FIELDS: Final = {
         422, "A query parameter is unknown", "Leave it out; `errors` names it."
     ),
     "invalid_parameter": Problem(
-        422, "A query parameter is not allowed so", "Correct it; `errors` names it."
+        422,
+        "A query parameter is not allowed so",
+        "Correct what `errors` names, and give it once: limit is 1 to 100, wait 0 to "
+        "60, status one of the six, a time as in RFC 3339 with its + written %2B.",
     ),
     "invalid_cursor": Problem(
         400, "The cursor is not ours", "Begin again without a cursor."
@@ -264,5 +269,8 @@ CODE_OF_ERROR: Final[dict[type[JobError], str]] = {
     NoResult: "no_result",
     ResultGone: "gone",
     EndpointUnknown: "not_found",
+    DeliveryUnknown: "not_found",
+    TooManyEndpoints: "too_many_endpoints",
+    ReplayRefused: "not_replayable",
     LeaseLost: "internal_error",  # a worker's error; no endpoint meets it
 }
