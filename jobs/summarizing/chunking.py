@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from jobs.summarizing.structure import Boundary, best_cut, blocks, sentences
+from jobs.summarizing.structure import Boundary, best_cut, blocks, sentences, shortened
 
 Count = Callable[[str], int]
 _Stretch = tuple[int, int, Boundary]
@@ -31,7 +31,7 @@ class ChunkSpan:
     tokens: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Piece:
     """A stretch of text that is not cut any more, and how good a cut its start is."""
 
@@ -71,18 +71,9 @@ def _cuts(text: str, grain: int) -> Iterator[_Stretch]:
         if end - start <= grain:
             yield start, end, boundary
             continue
-        for sentence_start, sentence_end in sentences(text, start, end):
-            better = boundary if sentence_start == start else Boundary.SENTENCE
-            yield from _short(text, (sentence_start, sentence_end, better), 4 * grain)
-
-
-def _short(text: str, stretch: _Stretch, most: int) -> Iterator[_Stretch]:
-    start, end, boundary = stretch
-    while end - start > most:
-        cut, next_boundary = best_cut(text, start, start + most)
-        yield start, cut, boundary
-        start, boundary = cut, next_boundary
-    yield start, end, boundary
+        for sentence in sentences(text, start, end):
+            for cut, stop, better in shortened(text, *sentence, most=4 * grain):
+                yield cut, stop, boundary if cut == start else better
 
 
 def _joined(stretches: Iterator[_Stretch], grain: int) -> Iterator[_Stretch]:

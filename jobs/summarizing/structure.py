@@ -109,6 +109,18 @@ def _sentence_ends(window: str) -> list[int]:
     return [*(cut for cut in whole if cut < len(window)), len(window)]
 
 
+def shortened(
+    text: str, start: int, end: int, *, most: int
+) -> Iterator[tuple[int, int, Boundary]]:
+    """Cut what is still longer than `most`; the first start counts as a sentence's."""
+    boundary = Boundary.SENTENCE
+    while end - start > most:
+        cut, next_boundary = best_cut(text, start, start + most)
+        yield start, cut, boundary
+        start, boundary = cut, next_boundary
+    yield start, end, boundary
+
+
 def best_cut(text: str, start: int, end: int) -> tuple[int, Boundary]:
     """Find a cut in the later half of text[start:end] where it has no sentence end.
 

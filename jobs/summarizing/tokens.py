@@ -65,7 +65,7 @@ def count_tokens(text: str) -> int:
     Four Latin characters make a token, and two of a long unbroken run or of another
     alphabet; a character of Chinese, Thai and the like is one token, an emoji two.
     """
-    return _ceil_divide(_weigh(text, _RULE) + _length_of_runs(_LONG_RUN, text), 4)
+    return ceil_divide(_weigh(text, _RULE) + _length_of_runs(_LONG_RUN, text), 4)
 
 
 def estimate_tokens(text: str) -> int:
@@ -75,9 +75,7 @@ def estimate_tokens(text: str) -> int:
     their count for English and Chinese prose, 1.6 times for base64, 1.1 for emoji, and
     just their count for Finnish. Random letters or rare characters alone may exceed it.
     """
-    return _ceil_divide(
-        _weigh(text, _BOUND) + 4 * _length_of_runs(_UNREADABLE, text), 6
-    )
+    return ceil_divide(_weigh(text, _BOUND) + 4 * _length_of_runs(_UNREADABLE, text), 6)
 
 
 def least_tokens(text: str) -> int:
@@ -111,5 +109,5 @@ def _length_of_runs(shape: re.Pattern[str], text: str) -> int:
     return sum(run.end() - run.start() for run in shape.finditer(text))
 
 
-def _ceil_divide(dividend: int, divisor: int) -> int:
+def ceil_divide(dividend: int, divisor: int) -> int:
     return -(-dividend // divisor)
