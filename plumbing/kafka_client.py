@@ -8,6 +8,7 @@ positions are looked after in `kafka_topics`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -23,9 +24,11 @@ from kafka import (  # type: ignore[import-untyped]
 from kafka.errors import (  # type: ignore[import-untyped]
     CommitFailedError,
     KafkaError,
+    KafkaTimeoutError,
     RebalanceInProgressError,
 )
 
+from plumbing.kafka_connection import connect
 from plumbing.kafka_records import KafkaUnavailable, Received, Record
 from plumbing.own_thread import OwnThread
 from plumbing.settings import KafkaSettings
@@ -34,10 +37,11 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-_BOOTSTRAP_MS: Final = 5_000
 _METADATA_MS: Final = 2_000
-_REQUEST_MS: Final = 5_000
-_DELIVERY_MS: Final = 10_000
+_REQUEST_MS: Final = 3_000
+_DELIVERY_MS: Final = 6_000
+# Longer, so that each record has failed by itself before the wait for all ends.
+_FLUSH_MS: Final = 8_000
 _COMMIT_MS: Final = 5_000
 _CLOSE_MS: Final = 5_000
 # How long the partitions of a member that was killed stay without a reader.
@@ -70,8 +74,9 @@ class HintProducer:
 
     def _connect(self) -> KafkaProducer:
         if self._producer is None:
-            self._producer = KafkaProducer(
-                **_connection(self._settings),
+            self._producer = connect(
+                KafkaProducer,
+                self._settings,
                 acks="all",
                 allow_auto_create_topics=False,
                 max_block_ms=_METADATA_MS,
@@ -85,7 +90,7 @@ class HintProducer:
         producer = self._connect()
         try:
             futures = [_send_one(producer, topic, record) for record in records]
-            producer.flush(timeout=_DELIVERY_MS / 1000)
+            producer.flush(timeout=_FLUSH_MS / 1000)
             for future in futures:
                 future.get(timeout=0)
         except KafkaError:
@@ -96,7 +101,8 @@ class HintProducer:
     def _discard(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=0)
+            with suppress(KafkaTimeoutError):  # what it still held is given up
+                producer.close(timeout=0)
 
 
 class HintConsumer:
@@ -138,8 +144,9 @@ class HintConsumer:
 
     def _connect(self) -> KafkaConsumer:
         if self._consumer is None:
-            self._consumer = KafkaConsumer(
-                **_connection(self._settings),
+            self._consumer = connect(
+                KafkaConsumer,
+                self._settings,
                 group_id=self._settings.kafka_group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
@@ -195,7 +202,7 @@ async def administer(settings: KafkaSettings, call: Callable[[Any], T]) -> T:
     """Run one piece of work with an admin client that lives as long as the work."""
 
     def connect_and_call() -> T:
-        admin = KafkaAdminClient(**_connection(settings))
+        admin = connect(KafkaAdminClient, settings)
         try:
             return call(admin)
         finally:
@@ -210,19 +217,6 @@ async def administer(settings: KafkaSettings, call: Callable[[Any], T]) -> T:
 
 def _thread(name: str) -> OwnThread:
     return OwnThread(name, failure=KafkaError, told_as=KafkaUnavailable)
-
-
-def _connection(settings: KafkaSettings) -> dict[str, Any]:
-    password = settings.kafka_sasl_password
-    return {
-        "bootstrap_servers": settings.kafka_bootstrap.split(","),
-        "bootstrap_timeout_ms": _BOOTSTRAP_MS,
-        "security_protocol": settings.kafka_security_protocol,
-        "ssl_cafile": settings.kafka_ssl_cafile,
-        "sasl_mechanism": settings.kafka_sasl_mechanism,
-        "sasl_plain_username": settings.kafka_sasl_username,
-        "sasl_plain_password": password and password.get_secret_value(),
-    }
 
 
 def _send_one(producer: KafkaProducer, topic: str, record: Record) -> Any:
