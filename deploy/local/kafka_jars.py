@@ -17,36 +17,42 @@ from requests.adapters import HTTPAdapter
 
 # 4.4.0 does not resolve: its kafka-tools-api is not published.
 KAFKA_VERSION = "4.3.1"
-_COORDINATES = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
+_KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
+# Without it Kafka dies without a word: nothing else carries its log lines. Resolved
+# apart, because asked for together they bring older versions of Kafka's own jars.
+_LOG_BINDING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 _FEWEST_JARS = 40  # 45 today
 _RETRIES = 3
 
 
 def jars_folder(cache: Path) -> Path:
-    return cache / "kafka" / KAFKA_VERSION
+    return cache / "kafka" / f"{KAFKA_VERSION}-with-log4j"
 
 
 def fetch(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as scratch:
-        jars = _resolve(Path(scratch))
-        whole = Path(scratch) / "whole"
-        whole.mkdir()
-        for jar in jars:
-            shutil.copyfile(jar, whole / jar.name)
-        _put_in_place(whole, folder)
+        # jgo would keep a second copy of everything in the user's Maven folder.
+        os.environ["M2_REPO"] = str(Path(scratch) / "repository")
+        jars = _resolve(_KAFKA, Path(scratch), pattern="*.jar")
+        if len(jars) < _FEWEST_JARS:
+            sys.exit(f"only {len(jars)} jars of {_KAFKA} were found")
+        jars += _resolve(_LOG_BINDING, Path(scratch), pattern="log4j-slf4j-impl-*.jar")
+        _put_in_place(_gather(jars, Path(scratch) / "whole"), folder)
 
 
-def _resolve(scratch: Path) -> list[Path]:
-    # jgo would keep a second copy of everything in the user's Maven folder.
-    os.environ["M2_REPO"] = str(scratch / "repository")
+def _resolve(coordinates: str, scratch: Path, *, pattern: str) -> list[Path]:
     import jgo  # noqa: PLC0415  it reads M2_REPO when it is imported
 
-    environment = jgo.build(_COORDINATES, cache_dir=scratch / "environments")
-    jars = sorted(Path(environment.path).rglob("*.jar"))
-    if len(jars) < _FEWEST_JARS:
-        sys.exit(f"only {len(jars)} jars of {_COORDINATES} were found")
-    return jars
+    environment = jgo.build(coordinates, cache_dir=scratch / "environments")
+    return sorted(Path(environment.path).rglob(pattern))
+
+
+def _gather(jars: list[Path], whole: Path) -> Path:
+    whole.mkdir()
+    for jar in jars:
+        shutil.copyfile(jar, whole / jar.name)
+    return whole
 
 
 def _put_in_place(whole: Path, folder: Path) -> None:

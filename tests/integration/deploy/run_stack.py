@@ -14,7 +14,7 @@ from deploy.local.stack import LocalStack, StackOptions
 
 
 def _say(name: str, state: str) -> None:
-    print(f"{name} {state}", flush=True)
+    sys.stdout.write(f"{name} {state}\n")
 
 
 async def main(folder: str, *names: str) -> None:
