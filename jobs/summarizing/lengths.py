@@ -31,7 +31,7 @@ _MOST_SECTION_WORDS = 300
 _ANSWER_SHARE = 3
 _SECTION_SHARE = 6
 
-_DENSE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_DENSE = "\u2e80-\u2fff\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _DENSE_RUN = re.compile(f"[{_DENSE}]+")
 _WORD = re.compile(f"[^\\W{_DENSE}]+(?:['\u2019-][^\\W{_DENSE}]+)*")
 

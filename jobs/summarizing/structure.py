@@ -89,13 +89,14 @@ def _headings(text: str) -> Iterator[int]:
 def sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Cut text[start:end] into sentences whose union it is, in windows.
 
-    A window's last sentence may go on beyond it, so the next window begins there.
+    A window's last sentence may go on beyond it, so the next window begins there. One
+    that is longer than a window is cut between words.
     """
     while start < end:
         window = text[start : min(end, start + _WINDOW)]
         ends = [start + offset for offset in _sentence_ends(window)]
         if start + len(window) < end:
-            ends = ends[:-1] or ends
+            ends = ends[:-1] or [best_cut(text, start, start + len(window))[0]]
         for cut in ends:
             yield start, cut
             start = cut
