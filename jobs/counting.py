@@ -8,7 +8,7 @@ budgets are left to the callers.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from jobs.summarizing.tokens import count_tokens, estimate_tokens
+from jobs.summarizing.tokens import count_tokens, estimate_tokens, least_tokens
 from plumbing.engine_client import EngineClient
 from plumbing.engine_discovery import ServedModel
 from plumbing.engine_errors import EngineError
@@ -48,3 +48,16 @@ class TokenCounter:
             return await client.tokenize(self._model, text)
         except EngineError:
             return None
+
+
+def prompt_was_cut(
+    prompt: str, prompt_tokens: int | None, *, served: ServedModel
+) -> bool:
+    """Whether the engine's own count shows that it read less than the prompt.
+
+    A server that does not say how much it read gets the benefit of the doubt.
+    """
+    if prompt_tokens is None:
+        return False
+    least = count_tokens if served.owned_by == EMBEDDED_OWNER else least_tokens
+    return prompt_tokens < least(prompt)

@@ -41,6 +41,11 @@ FAILURES: Final = {
         "The engine refused the text. Nothing in it was changed; send another text.",
         retryable=False,
     ),
+    "attempt_stuck": FailureReason(
+        "The engine made no progress",
+        "Several attempts ran out of time without finishing a section.",
+        retryable=True,
+    ),
     "internal_error": FailureReason(
         "Something went wrong on our side",
         "The job failed for a reason that is ours; it was logged. Send it again.",

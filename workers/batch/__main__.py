@@ -1,0 +1,68 @@
+"""`python -m workers.batch`: Celery in front, one event loop behind."""
+
+import sys
+from typing import Any
+
+import structlog
+from celery import Celery, Task
+from celery.signals import worker_shutting_down
+
+from jobs.messages.hint import HintMalformed, parse_claim_request
+from plumbing.logs import configure_logs
+from plumbing.settings import read_settings
+from workers.batch import metrics
+from workers.batch.runtime import Runtime
+from workers.batch.settings import WorkerSettings
+from workers.celery_app import TASK, create_celery
+
+log = structlog.get_logger()
+
+
+def register_claim_task(app: Celery, runtime: Runtime) -> None:
+    @app.task(name=TASK, bind=True)
+    def claim(self: Task[Any, Any], *arguments: Any, **_: Any) -> None:
+        """Claim as many jobs as the message asks for and see them through.
+
+        May run twice or not at all: the claim in Postgres decides. A message that
+        is not ours is acknowledged and logged.
+        """
+        try:
+            (body,) = arguments
+            request = parse_claim_request(body)
+        except (HintMalformed, ValueError):
+            metrics.MESSAGES_MALFORMED.inc()
+            log.warning("message.malformed", task=self.request.id)
+            return
+        runtime.work(request, task_id=str(self.request.id))
+
+
+def main() -> int:
+    settings = read_settings(WorkerSettings)
+    configure_logs(settings, service="worker")
+    runtime = Runtime(settings)
+    app = create_celery(settings.redis_url.get_secret_value())
+    register_claim_task(app, runtime)
+
+    def let_go(**_: Any) -> None:
+        runtime.begin_stop()
+
+    worker_shutting_down.connect(let_go)
+    runtime.start()
+    try:
+        worker = app.Worker(
+            pool="threads",
+            concurrency=settings.worker_threads,
+            loglevel=settings.log_level,
+            without_gossip=True,
+            without_heartbeat=True,
+            without_mingle=True,
+            quiet=True,
+        )
+        worker.start()
+        return int(worker.exitcode or 0)
+    finally:
+        runtime.finish_stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

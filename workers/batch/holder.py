@@ -1,0 +1,184 @@
+"""The jobs in this process's hands: claims them, keeps their leases, lets them go.
+
+The heartbeat is driven by the loop that does the work, so a hung process loses its
+leases. Nothing is claimed while the pool has no healthy engine or the process is
+stopping.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from jobs.errors import LeaseLost
+from jobs.lifecycle import State
+from jobs.messages.hint import ClaimRequest
+from jobs.operations.claim import Claim
+from plumbing.database import DatabaseUnavailable
+from plumbing.engine_pool import EnginePool
+from plumbing.process import sleep_or_stop
+from workers.batch import metrics
+from workers.batch.attempt import Attempt, Tools
+from workers.batch.slots import Slots
+
+_WHOLE_CLAIM_EVERY = 1.0
+_LONGEST_BEAT = timedelta(seconds=1)
+_RENEWALS_PER_LEASE = 4
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Held:
+    attempt: Attempt
+    task: asyncio.Task[State]
+    is_lost: bool = False
+
+
+class Holder:
+    def __init__(
+        self,
+        tools: Tools,
+        pool: EnginePool,
+        slots: Slots,
+        *,
+        stop_grace: timedelta,
+    ) -> None:
+        self._tools = tools
+        self._pool = pool
+        self._slots = slots
+        self._stop_grace = stop_grace
+        self._held: dict[UUID, Held] = {}
+        self._stopping = asyncio.Event()
+        self._claimed_whole_at = 0.0
+        self._renewed_at = 0.0
+        self._renew_every = tools.lease / _RENEWALS_PER_LEASE
+        self._beat = min(_LONGEST_BEAT, self._renew_every)
+
+    async def work(self, request: ClaimRequest, *, task_id: str) -> None:
+        """Claim as many jobs as were asked for, and see them through.
+
+        Returns when nothing more is due and all that was claimed here has left.
+        """
+        left, tasks = request.up_to, set[asyncio.Task[None]]()
+        while left > 0 and self._may_claim():
+            granted = await self._slots.take(left)
+            claims = await self._claim(granted)
+            tasks |= {self._begin(held, task_id=task_id) for held in claims}
+            left -= granted
+            if not claims:
+                break
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _may_claim(self) -> bool:
+        return not self._stopping.is_set() and not self._pool.state.is_down
+
+    async def _claim(self, granted: int) -> list[Claim]:
+        """Claim into the slots that were granted; those left over are given back."""
+        claims: list[Claim] = []
+        try:
+            if self._may_claim():
+                claims = await self._tools.ledger.claim(granted, whole=self._is_whole())
+        except DatabaseUnavailable as error:
+            # The hint is spent; the reconciler replaces it.
+            log.warning("claim.failed", error=str(error))
+        finally:
+            await self._slots.give_back(granted - len(claims))
+        return claims
+
+    def _is_whole(self) -> bool:
+        """Whether this claim looks behind the floor; about one a second does."""
+        now = time.monotonic()
+        if now - self._claimed_whole_at < _WHOLE_CLAIM_EVERY:
+            return False
+        self._claimed_whole_at = now
+        return True
+
+    def _begin(self, claim: Claim, *, task_id: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._see_through(claim, task_id=task_id))
+        metrics.JOBS_RUNNING.inc()
+        return task
+
+    async def _see_through(self, claim: Claim, *, task_id: str) -> None:
+        """Run one job to its leaving, whatever happens to it."""
+        started = time.monotonic()
+        structlog.contextvars.bind_contextvars(job_id=claim.id.hex, fence=claim.fence)
+        try:
+            state = await self._hold(Attempt(claim, self._tools, task_id=task_id))
+            metrics.JOBS_LEFT.labels(state=state.value).inc()
+            log.debug("job.left", state=state.value)
+        except LeaseLost:
+            metrics.JOBS_LOST.inc()
+            log.warning("job.lease_lost")
+        except DatabaseUnavailable as error:
+            log.warning("job.left_to_sweeper", error=str(error))
+        finally:
+            metrics.JOBS_RUNNING.dec()
+            metrics.JOB_SECONDS.observe(time.monotonic() - started)
+            await self._slots.give_back(1)
+
+    async def _hold(self, attempt: Attempt) -> State:
+        job_id = attempt.held.id
+        task = asyncio.create_task(self._run(attempt))
+        held = self._held[job_id] = Held(attempt, task)
+        try:
+            await asyncio.wait([task])
+            if not task.cancelled():
+                return task.result()
+            if held.is_lost:
+                raise LeaseLost(str(job_id))
+            # Cancelled by its owner or by our stop: the statement knows which.
+            return await attempt.hand_back()
+        finally:
+            del self._held[job_id]
+
+    async def _run(self, attempt: Attempt) -> State:
+        if not attempt.held.suspect:
+            return await attempt.run()
+        if self._slots.is_alone:
+            return await attempt.hand_back(after=self._beat)
+        async with self._slots.alone():
+            return await attempt.run()
+
+    async def beat(self, stop: asyncio.Event) -> None:
+        """Renew leases, notice cancels and report this process, until stopped."""
+        while not await sleep_or_stop(stop, self._beat):
+            try:
+                await self._beat_once()
+            except DatabaseUnavailable as error:
+                log.warning("heartbeat.failed", error=str(error))
+
+    async def _beat_once(self) -> None:
+        ledger = self._tools.ledger
+        await ledger.report(slots=self._slots.total if self._may_claim() else 0)
+        held = list(self._held.values())
+        if not held:
+            return
+        if (
+            time.monotonic() - self._renewed_at
+            >= self._renew_every.total_seconds() * 0.9
+        ):
+            self._renewed_at = time.monotonic()
+            renewed = await ledger.renew([each.attempt.held for each in held])
+            for each in held:
+                if each.attempt.held.id not in renewed:
+                    each.is_lost = True
+                    each.task.cancel()
+        for job_id in await ledger.find_cancelled(list(self._held)):
+            if job_id in self._held:
+                self._held[job_id].task.cancel()
+
+    async def stop(self) -> None:
+        """Claim nothing more; what does not finish in time is handed back."""
+        self._stopping.set()
+        tasks = [held.task for held in self._held.values()]
+        if tasks:
+            _, late = await asyncio.wait(
+                tasks, timeout=self._stop_grace.total_seconds()
+            )
+            for task in late:
+                task.cancel()

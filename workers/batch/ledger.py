@@ -1,0 +1,105 @@
+"""All that a worker writes about its jobs, gathered into few statements.
+
+Each statement locks its jobs in the order of their ids, so groups that overlap
+never wait for each other in a circle. A job that is missing from an answer is no
+longer ours: `LeaseLost`, and its caller stops.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from jobs.errors import LeaseLost
+from jobs.lifecycle import State
+from jobs.operations.claim import Claim, claim, find_cancelled, renew_leases
+from jobs.operations.leave import Departure, leave
+from jobs.store.chunk_store import (
+    ChunkResult,
+    ChunkRow,
+    PlannedChunk,
+    list_chunks,
+    plan_chunks,
+    store_results,
+)
+from jobs.store.content_store import get_text
+from jobs.store.worker_store import remove_worker, report_worker
+from plumbing.database import Database
+from plumbing.group_commit import GroupCommit
+
+
+class Ledger:
+    def __init__(self, database: Database, *, worker_id: str, lease: timedelta) -> None:
+        self._database = database
+        self._worker_id = worker_id
+        self._lease = lease
+        self._plans = GroupCommit(self._write_plans)
+        self._results = GroupCommit(self._write_results)
+        self._departures = GroupCommit(self._write_departures)
+
+    async def claim(self, count: int, *, whole: bool) -> list[Claim]:
+        async with self._database.statement() as tx:
+            return await claim(
+                tx,
+                count=count,
+                worker_id=self._worker_id,
+                lease=self._lease,
+                whole=whole,
+            )
+
+    async def renew(self, claims: Sequence[Claim]) -> dict[UUID, bool]:
+        async with self._database.statement() as tx:
+            return await renew_leases(tx, claims, lease=self._lease)
+
+    async def find_cancelled(self, ids: Sequence[UUID]) -> set[UUID]:
+        async with self._database.statement() as tx:
+            return await find_cancelled(tx, ids)
+
+    async def report(self, *, slots: int) -> None:
+        async with self._database.statement() as tx:
+            await report_worker(tx, self._worker_id, slots=slots)
+
+    async def sign_off(self) -> None:
+        async with self._database.statement() as tx:
+            await remove_worker(tx, self._worker_id)
+
+    async def get_sealed_text(self, held: Claim) -> bytes:
+        async with self._database.statement() as tx:
+            return await get_text(tx, held.id, fence=held.fence)
+
+    async def list_chunks(self, job_id: UUID) -> list[ChunkRow]:
+        async with self._database.statement() as tx:
+            return await list_chunks(tx, job_id)
+
+    async def plan(self, held: Claim, rows: Sequence[ChunkRow]) -> None:
+        """Write the rows of a job's next chunks or merges."""
+        planned = [PlannedChunk(row=row, fence=held.fence) for row in rows]
+        if not await self._plans.put(planned):
+            raise LeaseLost(str(held.id))
+
+    async def store(self, result: ChunkResult) -> None:
+        if not await self._results.put(result):
+            raise LeaseLost(str(result.job_id))
+
+    async def leave(self, departure: Departure) -> State:
+        """Leave the job; gives the state that it really took."""
+        state = await self._departures.put(departure)
+        if state is None:
+            raise LeaseLost(str(departure.id))
+        return state
+
+    async def _write_plans(self, plans: Sequence[list[PlannedChunk]]) -> list[bool]:
+        async with self._database.statement() as tx:
+            held = await plan_chunks(tx, [chunk for plan in plans for chunk in plan])
+        return [plan[0].row.job_id in held for plan in plans]
+
+    async def _write_results(self, results: Sequence[ChunkResult]) -> list[bool]:
+        async with self._database.statement() as tx:
+            held = await store_results(tx, results)
+        return [result.job_id in held for result in results]
+
+    async def _write_departures(
+        self, departures: Sequence[Departure]
+    ) -> list[State | None]:
+        async with self._database.statement() as tx:
+            left = await leave(tx, departures)
+        return [left.get(departure.id) for departure in departures]

@@ -1,0 +1,204 @@
+"""One attempt at one job: plan, map, reduce, and what is to be stored at the end.
+
+Chunk rows in Postgres are the barrier and the memory: what an earlier attempt has
+finished is read, not repeated. Leaving the job is the caller's part.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.counting import TokenCounter
+from jobs.operations.claim import Claim
+from jobs.operations.leave import SealedResult
+from jobs.store.chunk_store import ChunkRow
+from jobs.store.sealed import JobSeal
+from jobs.summarizing.citations import cite
+from jobs.summarizing.cleaning import prepare
+from jobs.summarizing.lengths import LengthPlan, plan_lengths
+from jobs.summarizing.merging import plan_merge
+from jobs.summarizing.prompts import (
+    PROMPT_VERSION,
+    chunk_budget,
+    merge_prompt,
+    prompt_budget,
+    summary_prompt,
+)
+from plumbing.engine_discovery import ServedModel
+from workers.batch.chunk_work import ChunkWork, Done, Question
+from workers.batch.ledger import Ledger
+from workers.batch.planning import plan_rows
+
+
+class SummarizingRun:
+    def __init__(
+        self,
+        held: Claim,
+        seal: JobSeal,
+        text: str,
+        *,
+        work: ChunkWork,
+        ledger: Ledger,
+        served: ServedModel,
+        counter: TokenCounter,
+    ) -> None:
+        self._held = held
+        self._seal = seal
+        self._text = text
+        self._work = work
+        self._ledger = ledger
+        self._served = served
+        self._counter = counter
+        self._stored_rows: list[ChunkRow] = []
+
+    async def run(self, *, task_id: str) -> SealedResult:
+        """Do what is not done yet; gives the sealed result of the whole."""
+        rows = await self._plan()
+        lengths = self._lengths(len(rows))
+        level = await self._map(rows, lengths)
+        spent, stage = list(level), 0
+        while len(level) > 1:
+            stage += 1
+            level = await self._merge(level, stage, lengths)
+            spent += level
+        summary = level[0].text
+        return SealedResult(
+            summary=self._seal.seal_summary(summary),
+            citations=await self._cite(summary),
+            prompt_tokens=sum(each.prompt_tokens for each in spent),
+            completion_tokens=sum(each.completion_tokens for each in spent),
+            provenance=provenance(self._served, task_id=task_id),
+            warnings=tuple(sorted(prepare(self._text).notes)),
+        )
+
+    async def _plan(self) -> list[ChunkRow]:
+        if self._held.fence > 1:  # at the first claim nobody can have planned
+            self._stored_rows = await self._ledger.list_chunks(self._held.id)
+        planned = [row for row in self._stored_rows if row.stage == 0]
+        if planned:
+            return planned
+        budget = chunk_budget(
+            self._served.context, self._longest_answer(), self._counter.count_now
+        )
+        rows = await plan_rows(
+            self._held.id, self._text, budget=budget, counter=self._counter
+        )
+        await self._ledger.plan(self._held, rows)
+        return rows
+
+    async def _map(self, rows: Sequence[ChunkRow], lengths: LengthPlan) -> list[Done]:
+        is_whole = len(rows) == 1
+
+        def question(row: ChunkRow) -> Question:
+            source = self._text[row.start : row.end]
+            words = lengths.words if is_whole else lengths.section_words
+            part = None if is_whole else f"{row.idx + 1} of {len(rows)}"
+            if not prepare(source).text.strip():
+                return Question(prompt=None, source="", words=0, max_tokens=0)
+            return Question(
+                prompt=summary_prompt(source, words, part=part),
+                source=source,
+                words=words,
+                max_tokens=(
+                    lengths.max_tokens if is_whole else lengths.section_max_tokens
+                ),
+            )
+
+        return await self._work.do_all(rows, question)
+
+    async def _merge(
+        self, children: Sequence[Done], stage: int, lengths: LengthPlan
+    ) -> list[Done]:
+        """One level of merges; a single group is the last one."""
+        budget = prompt_budget(
+            self._served.context, self._longest_answer(), self._counter.count_now
+        )
+        sizes = [self._counter.count_now(child.text) for child in children]
+        groups = plan_merge(sizes, budget=budget)
+        rows = await self._plan_merges(groups, children, sizes, stage=stage)
+        is_last = len(groups) == 1
+
+        def question(row: ChunkRow) -> Question:
+            parts = [children[at].text for at in groups[row.idx] if children[at].text]
+            words = lengths.words if is_last else lengths.section_words
+            if len(parts) <= 1:
+                return Question(
+                    prompt=None, source="".join(parts), words=0, max_tokens=0
+                )
+            return Question(
+                prompt=merge_prompt(parts, words),
+                source="\n\n".join(parts),
+                words=words,
+                max_tokens=(
+                    lengths.max_tokens if is_last else lengths.section_max_tokens
+                ),
+            )
+
+        return await self._work.do_all(rows, question)
+
+    async def _plan_merges(
+        self,
+        groups: Sequence[range],
+        children: Sequence[Done],
+        sizes: Sequence[int],
+        *,
+        stage: int,
+    ) -> list[ChunkRow]:
+        stored = [row for row in self._stored_rows if row.stage == stage]
+        if len(stored) == len(groups):
+            return stored
+        rows = [
+            ChunkRow(
+                job_id=self._held.id,
+                stage=stage,
+                idx=idx,
+                start=children[group[0]].row.start,
+                end=children[group[-1]].row.end,
+                tokens=sum(sizes[at] for at in group),
+            )
+            for idx, group in enumerate(groups)
+        ]
+        await self._ledger.plan(self._held, rows)
+        return rows
+
+    def _lengths(self, chunk_count: int) -> LengthPlan:
+        return plan_lengths(
+            self._held.options["length"],
+            context=self._served.context,
+            chunk_count=chunk_count,
+        )
+
+    def _longest_answer(self) -> int:
+        lengths = self._lengths(1)
+        return max(lengths.max_tokens, lengths.section_max_tokens)
+
+    async def _cite(self, summary: str) -> bytes | None:
+        if not self._held.options["citations"]:
+            return None
+        found = await asyncio.to_thread(cite, summary, self._text)
+        return self._seal.seal_citations(
+            [
+                {
+                    "sentence": each.sentence_index,
+                    "summary_start": each.sentence_start,
+                    "summary_end": each.sentence_end,
+                    "source_start": each.source_start,
+                    "source_end": each.source_end,
+                    "score": each.score,
+                }
+                for each in found
+            ]
+        )
+
+
+def provenance(served: ServedModel, *, task_id: str | None) -> dict[str, Any]:
+    """Which model wrote a summary, and in which Celery task."""
+    return {
+        "model": served.name,
+        "revision": None,
+        "engine": served.owned_by,
+        "dtype": None,
+        "gpu_class": None,
+        "prompt_version": PROMPT_VERSION,
+        "task_id": task_id,
+    }

@@ -1,0 +1,124 @@
+"""Heals by the clock: lapsed leases, ended pauses, passed deadlines, lost hints.
+
+It writes nothing per waiting job. When jobs are due and there has been room for a
+while, hints were lost: it sends at most `room` wake-ups straight to Celery. So the
+loss of all Kafka and Valkey delays a job by seconds, and a million waiting jobs
+cause no storm.
+"""
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from jobs.messages.hint import MAX_JOBS_PER_MESSAGE, split_claims
+from jobs.operations.idempotency import forget_old_keys
+from jobs.operations.leave import sweep_lapsed
+from jobs.operations.wait import expire_overdue, wake_due
+from jobs.store.outbox_store import oldest_age_seconds
+from jobs.store.worker_store import forget_lost_workers, read_load
+from plumbing.database import Database, DatabaseUnavailable
+from plumbing.process import sleep_or_stop
+from plumbing.repeating import repeat
+from workers.dispatcher import metrics
+from workers.dispatcher.broker import Broker, BrokerUnavailable
+from workers.dispatcher.room import find_room, message_size
+
+_STANDBY: Final = timedelta(seconds=2)
+_HOUSEKEEPING: Final = timedelta(minutes=1)
+
+log = structlog.get_logger()
+
+
+class ReconcilerLoop:
+    def __init__(
+        self,
+        database: Database,
+        broker: Broker,
+        *,
+        interval: timedelta,
+        patience: timedelta,
+        pause_after_loss: timedelta,
+    ) -> None:
+        """Take the pace of healing.
+
+        `patience` is how long due jobs and free room may meet before hints count as
+        lost, `pause_after_loss` how long a job rests when its worker was lost.
+        """
+        self._database = database
+        self._broker = broker
+        self._interval = interval
+        self._patience = patience.total_seconds()
+        self._pause_after_loss = pause_after_loss
+        self._idle_room_since: float | None = None
+        self._tidied_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async def reconcile_while_locked() -> bool:
+            async with self._database.session_lock("reconciler") as connection:
+                if connection is None:
+                    await sleep_or_stop(stop, _STANDBY)
+                    return True
+                while not stop.is_set():
+                    await self.run_once()
+                    await sleep_or_stop(stop, self._interval)
+            return True
+
+        await repeat(
+            reconcile_while_locked,
+            name="reconciler",
+            rest=self._interval,
+            stop=stop,
+            outages=(DatabaseUnavailable,),
+        )
+
+    async def run_once(self) -> None:
+        await self._sweep()
+        try:
+            await self._replace_lost_hints()
+        except BrokerUnavailable as error:
+            # The sweeps go on without Valkey.
+            log.warning("loop.outage", loop="reconciler", error=str(error))
+        if time.monotonic() - self._tidied_at > _HOUSEKEEPING.total_seconds():
+            await self._tidy()
+            self._tidied_at = time.monotonic()
+
+    async def _sweep(self) -> None:
+        async with self._database.statement() as tx:
+            swept = await sweep_lapsed(tx, pause=self._pause_after_loss)
+        async with self._database.statement() as tx:
+            woken = await wake_due(tx)
+        async with self._database.statement() as tx:
+            expired = await expire_overdue(tx)
+        async with self._database.statement() as tx:
+            metrics.OUTBOX_AGE.set(await oldest_age_seconds(tx))
+        metrics.JOBS_SWEPT.inc(len(swept))
+        if swept or expired:
+            log.info("jobs.swept", lapsed=len(swept), woken=woken, expired=len(expired))
+
+    async def _replace_lost_hints(self) -> None:
+        waiting = await self._broker.count_waiting()
+        async with self._database.statement() as tx:
+            load = await read_load(tx, enough=1000)
+        wanted = min(load.due, find_room(load, waiting_messages=waiting))
+        now = time.monotonic()
+        if wanted == 0:
+            self._idle_room_since = None
+        elif self._idle_room_since is None:
+            self._idle_room_since = now
+        elif now - self._idle_room_since >= self._patience:
+            self._idle_room_since = None
+            size = message_size(wanted, workers=load.workers)
+            await self._broker.send(split_claims((), count=wanted, size=size))
+            metrics.HINTS_REPLACED.inc(wanted)
+            log.info(
+                "hints.replaced", count=wanted, size=min(size, MAX_JOBS_PER_MESSAGE)
+            )
+
+    async def _tidy(self) -> None:
+        async with self._database.statement() as tx:
+            await forget_old_keys(tx)
+        async with self._database.statement() as tx:
+            await forget_lost_workers(tx)

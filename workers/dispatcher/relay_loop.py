@@ -1,0 +1,65 @@
+"""Outbox to Kafka: send what was written with the jobs, then delete it.
+
+One relay works at a time, by an advisory lock whose connection also reads and
+deletes. No transaction is open while Kafka is asked. A crash between sending and
+deleting doubles hints, which is harmless.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from jobs.messages.hint import encode_hint
+from jobs.store.outbox_store import OutboxRow, delete_sent, list_outbox
+from plumbing.database import Database, DatabaseUnavailable, Transaction
+from plumbing.kafka_client import HintProducer
+from plumbing.kafka_records import KafkaUnavailable, Record
+from plumbing.process import sleep_or_stop
+from plumbing.repeating import repeat
+from workers.dispatcher import metrics
+
+_ROWS_PER_ROUND: Final = 2000
+_REST: Final = timedelta(milliseconds=25)
+_STANDBY: Final = timedelta(seconds=2)
+
+
+class RelayLoop:
+    def __init__(
+        self, database: Database, producer: HintProducer, *, topic: str
+    ) -> None:
+        self._database = database
+        self._producer = producer
+        self._topic = topic
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async def relay_while_locked() -> bool:
+            async with self._database.session_lock("outbox-relay") as connection:
+                if connection is None:
+                    await sleep_or_stop(stop, _STANDBY)
+                    return True
+                while not stop.is_set():
+                    if not await self.run_once(connection):
+                        await sleep_or_stop(stop, _REST)
+            return True
+
+        await repeat(
+            relay_while_locked,
+            name="relay",
+            rest=_REST,
+            stop=stop,
+            outages=(DatabaseUnavailable, KafkaUnavailable),
+        )
+
+    async def run_once(self, connection: Transaction) -> bool:
+        """Relay one round of hints; False: there were none."""
+        rows = await list_outbox(connection, limit=_ROWS_PER_ROUND)
+        if not rows:
+            return False
+        await self._producer.send_many(self._topic, [_record(row) for row in rows])
+        await delete_sent(connection, rows)
+        metrics.HINTS_RELAYED.inc(len(rows))
+        return True
+
+
+def _record(row: OutboxRow) -> Record:
+    return Record(key=row.job_id.bytes, value=encode_hint(row.job_id))
