@@ -5,7 +5,7 @@ themselves. They are exact all the same (no further fields, null where a field m
 be unknown), so that a test that compares answers with the document finds a drift.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -218,3 +218,8 @@ class DeliveryList(Shape):
 
 class Health(Shape):
     status: Literal["ok"]
+
+
+def example_of(model: type[BaseModel], value: dict[str, Any]) -> dict[str, Any]:
+    """A response entry of FastAPI with the model and one example."""
+    return {"model": model, "content": {"application/json": {"example": value}}}

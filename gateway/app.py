@@ -6,7 +6,15 @@ Built from a context that is ready to use; opening and closing that is
 
 from fastapi import FastAPI
 
-from gateway import cancelling, listing, pages, reading, summaries
+from gateway import (
+    cancelling,
+    deliveries,
+    listing,
+    pages,
+    reading,
+    summaries,
+    webhook_endpoints,
+)
 from gateway.context import Gateway
 from gateway.doorway import Doorway
 from gateway.openapi import describe
@@ -23,7 +31,15 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.readiness = pages.Readiness(gateway.database)
-    for module in (summaries, reading, listing, cancelling, pages):
+    for module in (
+        summaries,
+        reading,
+        listing,
+        cancelling,
+        webhook_endpoints,
+        deliveries,
+        pages,
+    ):
         app.include_router(module.router)
     handle_problems(app)
     app.add_middleware(Doorway)
