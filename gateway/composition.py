@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway.authentication import KeyRing
+from gateway.bodies import BodyReader
 from gateway.context import Gateway
 from gateway.engines import RealtimeEngines
 from gateway.recording import Recorder
@@ -26,6 +27,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         application="precis-gateway",
     )
     engines = RealtimeEngines(settings)
+    watcher = Watcher(database)
     try:
         await engines.start()
         yield Gateway(
@@ -36,8 +38,10 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             key_ring=KeyRing(database, pepper=pepper),
             engines=engines,
             recorder=Recorder(database),
-            watcher=Watcher(database),
+            watcher=watcher,
+            bodies=BodyReader(max_bytes=settings.body_max_bytes),
         )
     finally:
+        watcher.stop()
         await engines.stop()
         await database.close()

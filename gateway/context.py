@@ -4,25 +4,17 @@ A plain record. Who builds and closes its parts is `composition`'s matter.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
-from uuid import UUID
 
 from fastapi import Request
 
 from gateway.authentication import KeyRing
+from gateway.bodies import BodyReader
 from gateway.engines import RealtimeEngines
 from gateway.recording import Recorder
 from gateway.settings import GatewaySettings
-from jobs.lifecycle import State
+from gateway.watcher import Watcher
 from plumbing.database import Database
 from plumbing.sealing import MasterKey
-
-
-class Watcher(Protocol):
-    """Tells when a job has ended; one for all who wait in this process."""
-
-    async def wait_final(self, job_id: UUID, timeout: timedelta) -> State | None: ...  # noqa: ASYNC109  shared by all who wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +28,7 @@ class Gateway:
     engines: RealtimeEngines
     recorder: Recorder
     watcher: Watcher
+    bodies: BodyReader
 
 
 def gateway_of(request: Request) -> Gateway:

@@ -115,7 +115,7 @@ def _request_id(scope: Scope) -> str:
 def _refusal(scope: Scope) -> RequestRefused | None:
     query: bytes = scope["query_string"]
     if len(scope.get("raw_path") or b"") + len(query) > _MAX_URL_BYTES:
-        return RequestRefused("url_too_long", figures={"limit": _MAX_URL_BYTES})
+        return RequestRefused("uri_too_long", figures={"limit": _MAX_URL_BYTES})
     names = [name for name, _ in scope["headers"]]
     for name in _SINGLE:
         if names.count(name) > 1:

@@ -13,6 +13,8 @@ import structlog
 
 from gateway.settings import GatewaySettings
 from jobs.counting import TokenCounter
+from jobs.summarizing.lengths import Length, plan_lengths
+from jobs.summarizing.prompts import prompt_overhead
 from jobs.summarizing.tokens import estimate_tokens
 from plumbing.engine_client import EngineClient
 from plumbing.engine_discovery import discover
@@ -38,6 +40,7 @@ class RealtimeEngines:
         self._counter: TokenCounter | None = None
         self._stop = asyncio.Event()
         self._search: asyncio.Task[None] | None = None
+        self._overhead = 0
         self.pool: EnginePool | None = None
         """None while no engine has been found."""
 
@@ -67,6 +70,15 @@ class RealtimeEngines:
             return estimate_tokens(text)
         return await self._counter.count(text)
 
+    def threshold(self, length: Length) -> int:
+        """The longest text in tokens that realtime takes: by setting and context."""
+        at_most = self._settings.realtime_max_tokens
+        if self.pool is None:
+            return at_most
+        plan = plan_lengths(length, context=self.pool.context, chunk_count=1)
+        room = self.pool.context - plan.max_tokens - self._overhead
+        return max(0, min(at_most, room))
+
     async def _find(self) -> None:
         served = await discover(
             self._clients,
@@ -81,6 +93,7 @@ class RealtimeEngines:
         )
         await pool.start()
         self._counter = TokenCounter(served, self._clients)
+        self._overhead = prompt_overhead(self._counter.count_now)
         self.pool = pool
         log.info("engines.found", tier="realtime", model=served.name)
 

@@ -8,45 +8,13 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
+from gateway.api_models import Problem
 from gateway.problem_answers import MEDIA_TYPE
 from gateway.problems import PROBLEMS
 
-_PROBLEM_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": [
-        "type",
-        "title",
-        "status",
-        "detail",
-        "instance",
-        "code",
-        "request_id",
-        "errors",
-        "retryable",
-    ],
-    "properties": {
-        "type": {"type": "string", "examples": ["/problems/unknown-field"]},
-        "title": {"type": "string"},
-        "status": {"type": ["integer", "null"]},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "code": {"type": "string"},
-        "request_id": {"type": ["string", "null"]},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "code"],
-                "properties": {
-                    "pointer": {"type": "string"},
-                    "code": {"type": "string"},
-                },
-            },
-        },
-        "retryable": {"type": "boolean"},
-    },
-}
+_SCHEMA_REF: Final = "#/components/schemas/{model}"
 
 
 def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
@@ -67,6 +35,15 @@ def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
+def request_body(
+    kind: type[BaseModel], *, examples: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """The `openapi_extra` of an endpoint that reads its JSON by hand."""
+    schema = kind.model_json_schema(ref_template=_SCHEMA_REF)
+    content = {"application/json": {"schema": schema, "examples": examples}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def describe(app: FastAPI) -> None:
     """Let the app answer /openapi.json with the completed document."""
 
@@ -84,12 +61,14 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     components = document.setdefault("components", {})
     components["securitySchemes"] = {"apiKey": {"type": "http", "scheme": "bearer"}}
     schemas = components.setdefault("schemas", {})
-    schemas["Problem"] = _PROBLEM_SCHEMA
+    schemas["Problem"] = Problem.model_json_schema(ref_template=_SCHEMA_REF)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete_operation(operation, is_guarded=path.startswith("/v1/"))
+            _name_models(operation, schemas)
+    _lift_definitions(schemas["Problem"], schemas)
     return document
 
 
@@ -98,10 +77,26 @@ def _complete_operation(operation: dict[str, Any], *, is_guarded: bool) -> None:
     unprocessable = responses.get("422", {}).get("content", {})
     if "application/json" in unprocessable:
         del responses["422"]  # FastAPI's own, which is never sent
-    shared = ["malformed_request", "url_too_long", "internal_error"]
+    shared = ["malformed_request", "uri_too_long", "internal_error"]
     if is_guarded:
         operation["security"] = [{"apiKey": []}]
         shared += ["duplicate_header", "unauthorized", "database_unavailable"]
         shared += ["invalid_parameter"] if operation.get("parameters") else []
     for status, answer in problem_responses(*shared).items():
         responses.setdefault(str(status), answer)
+
+
+def _name_models(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Move the model of a request body to where its references point."""
+    for entry in operation.get("requestBody", {}).get("content", {}).values():
+        schema = entry["schema"]
+        if "title" in schema:
+            name = schema["title"]
+            _lift_definitions(schema, schemas)
+            schemas[name] = schema
+            entry["schema"] = {"$ref": _SCHEMA_REF.format(model=name)}
+
+
+def _lift_definitions(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    for name, definition in schema.pop("$defs", {}).items():
+        schemas.setdefault(name, definition)

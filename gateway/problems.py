@@ -42,7 +42,7 @@ _TRANSPORT: Final = {
     "invalid_header": Problem(
         400, "A header cannot be read", "Correct this header: {header}."
     ),
-    "url_too_long": Problem(
+    "uri_too_long": Problem(
         414, "The address is too long", "Keep path and query under {limit} bytes."
     ),
     "not_found": Problem(
@@ -62,6 +62,9 @@ _TRANSPORT: Final = {
         415,
         "The body's encoding is not supported",
         "Send the body without Content-Encoding.",
+    ),
+    "body_too_slow": Problem(
+        408, "The body came too slowly", "Send the body at once.", retryable=True
     ),
     "body_too_large": Problem(
         413, "The body is too large", "Keep the body under {limit} bytes."
@@ -171,6 +174,7 @@ _RECEIVERS: Final = {
     for code, title, remedy in (
         ("endpoint_unknown", "No such webhook endpoint", "Name one of yours."),
         ("https_required", "The webhook URL is not https", "Use https."),
+        ("url_too_long", "The webhook URL is too long", "Keep it within 2,048 bytes."),
         ("url_invalid", "The webhook URL is not a URL", "Send a plain https URL."),
         ("scheme_not_allowed", "The URL's scheme is not allowed", "Use https."),
         ("userinfo_not_allowed", "The URL holds a password", "Take it out."),

@@ -1,13 +1,121 @@
-"""POST /v1/summaries: the one endpoint through which texts come in."""
+"""POST /v1/summaries: the one endpoint through which texts come in.
+
+It reads the request by hand, not through FastAPI's binding, so that each fault gets
+its own code, and tells how it ended. What is done in between is `ordering`'s.
+"""
+
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from gateway.api_models import SummaryView
 from gateway.authentication import authenticate
+from gateway.context import gateway_of
+from gateway.openapi import problem_responses, request_body
+from gateway.ordering import take_order, wait_for_end
+from gateway.preferences import parse_prefer
+from gateway.query_parameters import read_parameters
+from gateway.submission import SubmissionBody
+from gateway.summary_answers import summary_answer
 
-router = APIRouter()
+_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "short": {
+        "summary": "A short text, answered at once where the realtime tier has room",
+        "value": {"text": "The council met on Tuesday. It voted for new buses."},
+    },
+    "long": {
+        "summary": "A report, with who is to be told and by when",
+        "value": {
+            "text": "A very long report.",
+            "options": {"length": 300, "citations": True},
+            "tier": "auto",
+            "delivery": {
+                "webhook": "https://hooks.example.com/precis",
+                "email": ["reader@example.com"],
+            },
+            "metadata": {"folder": "reports"},
+        },
+    },
+}
+_HEADERS: Final[list[dict[str, Any]]] = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key and body give the same job for 72 hours.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+    {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`wait=n` (seconds, to 60) or `respond-async`.",
+        "schema": {"type": "string", "examples": ["wait=30"]},
+    },
+]
+_PROBLEMS: Final = problem_responses(
+    "empty_body",
+    "invalid_encoding",
+    "malformed_json",
+    "duplicate_member",
+    "json_too_complex",
+    "idempotency_key_invalid",
+    "body_too_slow",
+    "key_outstanding",
+    "body_too_large",
+    "text_too_long",
+    "text_too_long_for_realtime",
+    "unsupported_media_type",
+    "unsupported_encoding",
+    "unknown_field",
+    "missing_field",
+    "wrong_type",
+    "invalid_value",
+    "deadline_out_of_range",
+    "number_out_of_range",
+    "invalid_character",
+    "text_empty",
+    "not_text",
+    "key_reused",
+    "endpoint_unknown",
+    "address_blocked",
+    "email_invalid",
+    "gone",
+    "realtime_unavailable",
+    "model_output_invalid",
+    "database_unavailable",
+)
+
+router = APIRouter(tags=["summaries"])
 
 
-@router.post("/v1/summaries")
+@router.post(
+    "/v1/summaries",
+    response_model=SummaryView,
+    responses={
+        200: {"description": "Finished: the job with its summary."},
+        202: {
+            "model": SummaryView,
+            "description": "Accepted: the job, to be asked for.",
+        },
+        **_PROBLEMS,
+    },
+    openapi_extra={
+        **request_body(SubmissionBody, examples=_EXAMPLES),
+        "parameters": _HEADERS,
+    },
+)
 async def create_summary(request: Request) -> Response:
-    await authenticate(request)
-    return Response()
+    """Summarize a text: at once where it is short, else as a job."""
+    caller = await authenticate(request)
+    gateway = gateway_of(request)
+    read_parameters(request.query_params.multi_items())
+    preferences = parse_prefer(request.headers.get("prefer"))
+    async with gateway.bodies.reading(request) as raw:
+        outcome = await take_order(
+            raw, request, caller=caller, preferences=preferences, gateway=gateway
+        )
+    if outcome.may_wait:
+        # The body's turn is over: whoever waits here holds no text.
+        outcome = await wait_for_end(
+            outcome, wait=preferences.wait, caller=caller, gateway=gateway
+        )
+    return summary_answer(request, outcome, gateway=gateway, preferences=preferences)

@@ -1,0 +1,67 @@
+"""The listening server around the app, started by us so that we can stop it as we wish.
+
+On the stop event it takes no new connection, lets those who wait for a job go, and
+gives the answers under way up to thirty seconds. Signals belong to plumbing.process.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from gateway.context import Gateway
+
+_BACKLOG: Final = 2048
+_KEEP_ALIVE_SECONDS: Final = 75  # longer than proxies keep an idle connection
+_LONGEST_STOP_SECONDS: Final = 30
+
+log = structlog.get_logger()
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone: uvicorn would raise them again at its end."""
+        yield
+
+
+async def serve(app: FastAPI, gateway: Gateway, *, stop: asyncio.Event) -> None:
+    listener = _listen(gateway.settings.gateway_host, gateway.settings.gateway_port)
+    server = _Server(_config(app))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    host, port = listener.getsockname()[:2]
+    log.info("gateway.listening", host=host, port=port)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        server.should_exit = True
+        gateway.watcher.stop()
+        await serving
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,  # logs are configured already
+        access_log=False,  # the doorway writes one without queries
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_LONGEST_STOP_SECONDS,
+    )

@@ -1,0 +1,130 @@
+"""JSON as callers must send it: UTF-8, each member once, finite numbers, real text.
+
+Python's own reader is laxer than the standard in all of these, and two readers that
+disagree about one document are how filters are passed. Bounded in depth and size, so
+that no document costs more than its bytes. Which members there may be is not known
+here.
+"""
+
+import json
+import math
+from typing import Any, Final
+
+from gateway.problem_answers import Fault, RequestRefused
+
+_MAX_DEPTH: Final = 16
+_MAX_VALUES: Final = 10_000
+_MAX_DIGITS: Final = 18
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+
+def read_json(raw: bytes) -> Any:
+    """The document, or `RequestRefused` with the reason and, if there is one, the place."""
+    if not raw.strip():
+        raise RequestRefused("empty_body")
+    try:
+        shown = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        # `from None`: the cause would hold the body.
+        raise RequestRefused("invalid_encoding") from None
+    if shown.startswith(_BYTE_ORDER_MARK):
+        raise RequestRefused("invalid_encoding")
+    document = _parse(shown)
+    # Only an escape can bring a character into a string that UTF-8 could not.
+    _walk(document, may_hold_escapes=b"\\u" in raw)
+    return document
+
+
+def _parse(shown: str) -> Any:
+    members = _Members()
+    try:
+        return json.loads(
+            shown,
+            object_pairs_hook=members.collect,
+            parse_constant=_refuse_constant,
+            parse_int=_read_integer,
+            parse_float=_read_float,
+        )
+    except RecursionError:
+        raise RequestRefused("json_too_complex") from None
+    except json.JSONDecodeError:
+        raise RequestRefused("malformed_json") from None
+
+
+class _Members:
+    """Builds objects and counts their members over the whole document."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def collect(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self._count += len(pairs)
+        if self._count > _MAX_VALUES:
+            raise RequestRefused("json_too_complex")
+        collected = dict(pairs)
+        if len(collected) != len(pairs):
+            raise RequestRefused("duplicate_member")
+        return collected
+
+
+def _refuse_constant(_: str) -> Any:
+    raise RequestRefused("malformed_json")
+
+
+def _read_integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise RequestRefused("number_out_of_range")
+    return int(digits)
+
+
+def _read_float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise RequestRefused("number_out_of_range")
+    return number
+
+
+def _walk(document: Any, *, may_hold_escapes: bool) -> None:
+    """Bound depth and size, and find characters that are none; never recursive."""
+    waiting: list[tuple[Any, str, int]] = [(document, "", 0)]
+    seen = 0
+    while waiting:
+        value, pointer, depth = waiting.pop()
+        seen += 1
+        if depth > _MAX_DEPTH or seen > _MAX_VALUES:
+            raise RequestRefused("json_too_complex")
+        if isinstance(value, str):
+            if may_hold_escapes:
+                _check_characters(value, pointer)
+        elif isinstance(value, dict):
+            if may_hold_escapes:
+                for name in value:
+                    _check_characters(name, pointer)
+            waiting += [
+                (member, f"{pointer}/{escape(name)}", depth + 1)
+                for name, member in value.items()
+            ]
+        elif isinstance(value, list):
+            if seen + len(value) > _MAX_VALUES:
+                raise RequestRefused("json_too_complex")
+            waiting += [
+                (item, f"{pointer}/{place}", depth + 1)
+                for place, item in enumerate(value)
+            ]
+
+
+def escape(name: str) -> str:
+    """A member's name as it stands in a JSON pointer, cut where it grows long."""
+    return name[:64].replace("~", "~0").replace("/", "~1")
+
+
+def _check_characters(string: str, pointer: str) -> None:
+    if "\0" not in string:
+        try:
+            string.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return
+    fault = Fault(pointer, "invalid_character")
+    raise RequestRefused("invalid_character", faults=[fault])

@@ -1,0 +1,55 @@
+"""How a job is told to the caller who asked for it: 200 finished, 202 accepted."""
+
+import json
+import re
+from typing import Final
+
+from fastapi import Request, Response
+
+from gateway.context import Gateway
+from gateway.ordering import Outcome
+from gateway.pacing import pause_header
+from gateway.preferences import Preferences
+from jobs.ids import SUMMARY, show_id
+from jobs.messages.job_object import job_object
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
+
+
+def summary_answer(
+    request: Request,
+    outcome: Outcome,
+    *,
+    gateway: Gateway,
+    preferences: Preferences,
+) -> Response:
+    """200 for a job that has ended, with its summary if it has one; else 202."""
+    job = outcome.job
+    document = job_object(job, summary=outcome.summary, citations=outcome.citations)
+    path = f"/v1/summaries/{show_id(SUMMARY, job.id)}"
+    headers = {
+        "Location": _base_url(request, gateway) + path,
+        "X-Routing-Tier": job.tier,
+        "X-Routing-Reason": job.routing_reason,
+        "Cache-Control": "no-store",
+        "Vary": "Prefer",
+        **pause_header(job),
+    }
+    if preferences.applied is not None:
+        headers["Preference-Applied"] = preferences.applied
+    if outcome.is_replay:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(
+        json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+        status_code=200 if job.is_final else 202,
+        headers=headers,
+        media_type="application/json",
+    )
+
+
+def _base_url(request: Request, gateway: Gateway) -> str:
+    if gateway.settings.public_url is not None:
+        return gateway.settings.public_url.rstrip("/")
+    host = request.headers.get("host", "")
+    # Whatever cannot be a host would make the address point elsewhere.
+    return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else ""
