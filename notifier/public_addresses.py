@@ -11,7 +11,6 @@ from ipaddress import (
     IPv4Network,
     IPv6Address,
     IPv6Network,
-    ip_network,
 )
 from typing import Final
 
@@ -65,8 +64,3 @@ def is_within(address: Address, networks: Sequence[Network]) -> bool:
         address.version == network.version and address in network
         for network in networks
     )
-
-
-def parse_networks(listed: Sequence[str]) -> tuple[Network, ...]:
-    """The networks of a setting; raises ValueError for what is not one."""
-    return tuple(ip_network(network.strip()) for network in listed)

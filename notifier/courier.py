@@ -1,0 +1,164 @@
+"""Carries one claimed delivery to its receiver and writes down how it went.
+
+Three steps, as for every outside call: the claim was committed before, nothing is
+open while the receiver is spoken to, the outcome is recorded after, under the fence.
+A record that fails is tried again for a moment and then left to the lease.
+"""
+
+import asyncio
+import time
+from datetime import timedelta
+from email.message import EmailMessage
+from typing import Final
+
+import structlog
+
+from jobs.job import Job
+from jobs.messages.webhook_event import webhook_body
+from notifier.claim_store import ClaimedDelivery, freeze_body
+from notifier.mail import Sender, compose_mail
+from notifier.metrics import NotifierMetrics
+from notifier.outcome_store import cancel_unsent, disable_if_dead, record_attempt
+from notifier.outcomes import Outcome
+from notifier.schedule import DeliveryState, NextStep, next_step
+from notifier.smtp import MailSender
+from notifier.webhook_sender import SignedEvent, WebhookSender
+from plumbing.backoff import full_jitter
+from plumbing.database import Database, DatabaseUnavailable
+from plumbing.sealing import MasterKey
+
+_RECORD_TRIES: Final = 4
+_RECORD_WAIT: Final = timedelta(milliseconds=200)
+_LONGEST_RECORD_WAIT: Final = timedelta(seconds=2)
+
+log = structlog.get_logger()
+
+
+class Courier:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        master_key: MasterKey,
+        webhooks: WebhookSender,
+        mails: MailSender,
+        sender: Sender,
+        metrics: NotifierMetrics,
+    ) -> None:
+        self._database = database
+        self._master_key = master_key
+        self._webhooks = webhooks
+        self._mails = mails
+        self._sender = sender
+        self._metrics = metrics
+
+    async def close(self) -> None:
+        await self._webhooks.close()
+
+    async def attempt(self, delivery: ClaimedDelivery, job: Job | None) -> Outcome:
+        """Speak to the receiver; `job` is there for an event without a body."""
+        if delivery.kind == "email":
+            return await self._mails.send(self._compose(delivery))
+        body = delivery.body or await self._freeze(delivery, job)
+        event = SignedEvent(
+            id=delivery.event_id, body=body, secrets=self._secrets(delivery)
+        )
+        return await self._webhooks.send(delivery.receiver, event)
+
+    async def record(
+        self, delivery: ClaimedDelivery, outcome: Outcome, *, began: float
+    ) -> None:
+        """Take the step that follows; `began` is when, by the monotonic clock."""
+        step = next_step(delivery.attempt, outcome, doubts=delivery.doubts)
+        took = timedelta(seconds=time.monotonic() - began)
+        is_ours = await self._insist(delivery, outcome, step=step, took=took)
+        self._tell(delivery, outcome, step=step, took=took, is_ours=is_ours)
+        if step.state is DeliveryState.EXHAUSTED and delivery.endpoint_id:
+            async with self._database.statement() as tx:
+                if await disable_if_dead(tx, delivery.endpoint_id):
+                    self._metrics.endpoints_disabled.inc()
+
+    async def cancel(self, delivery: ClaimedDelivery) -> None:
+        async with self._database.statement() as tx:
+            await cancel_unsent(tx, delivery)
+        log.info("delivery.cancelled", delivery_id=str(delivery.id))
+
+    async def _freeze(self, delivery: ClaimedDelivery, job: Job | None) -> bytes:
+        assert job is not None  # noqa: S101 - the claim reads it with every such event
+        body = webhook_body(
+            delivery.event_type, happened_at=delivery.happened_at, job=job
+        )
+        async with self._database.statement() as tx:
+            return await freeze_body(tx, delivery.event_id, body=body)
+
+    def _secrets(self, delivery: ClaimedDelivery) -> tuple[str, ...]:
+        owner = delivery.endpoint_id or delivery.tenant_id
+        label = f"webhook-secret:{owner.hex}"
+        boxes = (delivery.secret, delivery.previous_secret)
+        return tuple(
+            self._master_key.open(box, label=label).decode() for box in boxes if box
+        )
+
+    def _compose(self, delivery: ClaimedDelivery) -> EmailMessage:
+        return compose_mail(
+            delivery.event_type,
+            event_id=delivery.event_id,
+            job_id=delivery.job_id,
+            happened_at=delivery.happened_at,
+            receiver=delivery.receiver,
+            sender=self._sender,
+        )
+
+    async def _insist(
+        self,
+        delivery: ClaimedDelivery,
+        outcome: Outcome,
+        *,
+        step: NextStep,
+        took: timedelta,
+    ) -> bool:
+        """Record, and again if the database went away; the fence makes that harmless."""
+        for attempt in range(_RECORD_TRIES - 1):
+            try:
+                return await self._record_once(delivery, outcome, step=step, took=took)
+            except DatabaseUnavailable:
+                wait = full_jitter(
+                    attempt, base=_RECORD_WAIT, ceiling=_LONGEST_RECORD_WAIT
+                )
+                await asyncio.sleep(wait.total_seconds())
+        return await self._record_once(delivery, outcome, step=step, took=took)
+
+    async def _record_once(
+        self,
+        delivery: ClaimedDelivery,
+        outcome: Outcome,
+        *,
+        step: NextStep,
+        took: timedelta,
+    ) -> bool:
+        async with self._database.statement() as tx:
+            return await record_attempt(tx, delivery, outcome, step=step, took=took)
+
+    def _tell(
+        self,
+        delivery: ClaimedDelivery,
+        outcome: Outcome,
+        *,
+        step: NextStep,
+        took: timedelta,
+        is_ours: bool,
+    ) -> None:
+        self._metrics.attempts.labels(kind=delivery.kind, step=step.state.value).inc()
+        self._metrics.seconds.labels(kind=delivery.kind).observe(took.total_seconds())
+        if is_ours and step.disables_endpoint:
+            self._metrics.endpoints_disabled.inc()
+        log.info(
+            "delivery.attempted" if is_ours else "delivery.lost",
+            delivery_id=str(delivery.id),
+            event_id=delivery.event_id,
+            kind=delivery.kind,
+            attempt=delivery.attempt,
+            step=step.state.value,
+            code=outcome.code,
+            error=outcome.error,
+        )

@@ -1,0 +1,61 @@
+"""What the notifier is told by the environment; the table in the README explains it."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+from notifier.public_addresses import Network
+from notifier.smtp import Relay, Security
+from plumbing.settings import DatabaseSettings, Port
+
+
+def _split(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _check_sender(address: str) -> str:
+    local, at, domain = address.partition("@")
+    if not (local and at and domain) or any(c in ' \r\n<>"@,' for c in local + domain):
+        raise ValueError("one plain address like precis@example.com is expected")
+    return address
+
+
+# NoDecode: the variable holds a plain comma separated list, not JSON.
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
+
+
+class NotifierSettings(DatabaseSettings):
+    master_key: SecretStr
+    """Base64 of 32 bytes; opens the secrets that sign webhooks."""
+    public_url: str = "http://127.0.0.1:8000"
+    """Where the gateway is reached; links in mails begin with it."""
+    webhook_allow_networks: Networks = ()
+    """Exempt from the https, port and address rules of webhook URLs."""
+    delivery_lease_seconds: float = Field(default=30, gt=0)
+    """How long a silent notifier keeps a webhook; half of it is an attempt's limit."""
+
+    smtp_host: str = "127.0.0.1"
+    smtp_port: Port = 25
+    smtp_security: Security = "none"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    mail_from: Annotated[str, AfterValidator(_check_sender)] = "precis@localhost"
+
+    @property
+    def delivery_lease(self) -> timedelta:
+        return timedelta(seconds=self.delivery_lease_seconds)
+
+    @property
+    def relay(self) -> Relay:
+        password = self.smtp_password
+        return Relay(
+            host=self.smtp_host,
+            port=self.smtp_port,
+            security=self.smtp_security,
+            username=self.smtp_username,
+            password=password.get_secret_value() if password else None,
+        )
