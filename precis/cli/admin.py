@@ -40,7 +40,7 @@ def bootstrap(
 ) -> None:
     """Make the tenant `local` if it is missing, and a key for it.
 
-    Example: precis admin bootstrap --json
+    Example: `precis admin bootstrap --json`
     """
     made = _do(lambda tenancy: tenancy.bootstrap())
     shown = {
@@ -67,7 +67,7 @@ def create_tenant(
 ) -> None:
     """Make a tenant.
 
-    Example: precis admin tenant create acme --owner ops@acme.example
+    Example: `precis admin tenant create acme --owner ops@acme.example`
     """
     if not name.strip() or not name.isprintable():
         raise CommandRefused(
@@ -111,7 +111,7 @@ def create_key(
 ) -> None:
     """Make a key and show it, once.
 
-    Example: precis admin key create acme --name ci --expires-in-days 90
+    Example: `precis admin key create acme --name ci --expires-in-days 90`
     """
     lifetime = None if days is None else timedelta(days=days)
     made = _do(lambda tenancy: tenancy.create_key(name, name=label, lifetime=lifetime))
@@ -135,7 +135,7 @@ def revoke_key(
 ) -> None:
     """End a key; within ten seconds nobody can use it.
 
-    Example: precis admin key revoke 4fQz81Lx
+    Example: `precis admin key revoke 4fQz81Lx`
     """
     presented = parse_api_key(key_id)
     wanted = presented.id if presented else key_id

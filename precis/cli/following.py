@@ -48,7 +48,7 @@ def status(
 ) -> None:
     """Show where a summary stands.
 
-    Example: precis status sum_0199a1b2c3d47e8f9a0b1c2d3e4f5a6b
+    Example: `precis status sum_0199a1b2c3d47e8f9a0b1c2d3e4f5a6b`
     """
     with open_client(data) as client:
         summary = client.get(summary_id)
@@ -75,11 +75,10 @@ def result(
 ) -> None:
     """Print a finished summary, or with --partial what is finished of one.
 
-    Examples:
-        precis result sum_0199a1b2c3d47e8f9a0b1c2d3e4f5a6b --wait
+    For example:
 
-        precis result sum_0199a1b2c3d47e8f9a0b1c2d3e4f5a6b --partial
-
+    - `precis result sum_0199a1b2c3d47e8f9a0b1c2d3e4f5a6b --wait`
+    - `precis result sum_0199a1b2c3d47e8f9a0b1c2d3e4f5a6b --partial`
     """
     with open_client(data) as client:
         if partial:
@@ -110,11 +109,10 @@ def list_summaries(
 ) -> None:
     """List summaries, the newest first.
 
-    Examples:
-        precis list
+    For example:
 
-        precis list --status failed --status expired --limit 500 --json
-
+    - `precis list`
+    - `precis list --status failed --status expired --limit 500 --json`
     """
     options: ListOptions = {"page_size": min(limit, _PAGE_MAX)}
     if status:
@@ -136,7 +134,7 @@ def cancel(
 ) -> None:
     """Ask for the end of a job. It may be repeated.
 
-    Example: precis cancel sum_0199a1b2c3d47e8f9a0b1c2d3e4f5a6b
+    Example: `precis cancel sum_0199a1b2c3d47e8f9a0b1c2d3e4f5a6b`
     """
     with open_client(data) as client:
         summary = client.cancel(summary_id)

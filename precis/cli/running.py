@@ -41,13 +41,11 @@ def up(
 ) -> None:
     """Start the whole stack on this machine and keep it, until Ctrl-C.
 
-    Examples:
-        precis up
+    For example:
 
-        precis up --data /var/tmp/precis --port 8000
-
-        precis up --engine-url http://127.0.0.1:11434 --engine-model qwen3:4b
-
+    - `precis up`
+    - `precis up --data /var/tmp/precis --port 8000`
+    - `precis up --engine-url http://127.0.0.1:11434 --engine-model qwen3:4b`
     """
     from deploy.local.stack import StackOptions  # noqa: PLC0415 - see the module
     from precis.cli.standing import engine_api_key, keep_up  # noqa: PLC0415
@@ -73,7 +71,7 @@ def up(
 def demo() -> None:
     """Show the whole service at work on this machine, then leave nothing behind.
 
-    Example: precis demo
+    Example: `precis demo`
     """
     run = importlib.import_module("precis.demo.main").run
     raise typer.Exit(run())
@@ -82,7 +80,7 @@ def demo() -> None:
 def migrate() -> None:
     """Bring the database that PRECIS_DATABASE_URL names to the newest tables.
 
-    It may run in several places at once. Example: precis migrate
+    It may run in several places at once. Example: `precis migrate`
     """
     from precis.cli.tables import make_tables  # noqa: PLC0415 - see the module
 

@@ -52,15 +52,12 @@ def summarize(
 ) -> None:
     """Summarize plain text and Markdown files.
 
-    Examples:
-        precis summarize report.md
+    For example:
 
-        precis summarize chapters/ --length short --json
-
-        precis summarize book.txt --no-wait --email me@example.com
-
-        cat notes.log | precis summarize - --tier realtime
-
+    - `precis summarize report.md`
+    - `precis summarize chapters/ --length short --json`
+    - `precis summarize book.txt --no-wait --email me@example.com`
+    - `cat notes.log | precis summarize - --tier realtime`
     """
     options = _options(
         tier=tier, length=length, citations=citations, webhook=webhook, email=email
