@@ -1,9 +1,9 @@
 """One model engine, spoken to over the OpenAI HTTP API (vLLM, Ollama, llama.cpp).
 
-The types at the seam are httpx's; under them is pyreqwest's transport, called straight
-since `httpx.AsyncClient` costs more than the call. One try per call: which engine to
-ask, and whether to ask again, is left to the pool and to its callers. A caller that is
-cancelled closes its connection, which is how an engine learns to drop the work.
+The types at the seam are httpx's; the transport under them is called straight, since
+`httpx.AsyncClient` costs more than the call. One try per call: which engine to ask, and
+whether to ask again, is left to the pool and to its callers. A caller that is cancelled
+closes its connection, which is how an engine learns to drop the work.
 """
 
 import asyncio
@@ -15,16 +15,13 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
-from pyreqwest.client import ClientBuilder
-from pyreqwest.compatibility.httpx import HttpxTransport
 
 from plumbing.backoff import parse_retry_after
 from plumbing.engine_errors import EngineGarbled, EngineRefused, EngineUnavailable
+from plumbing.engine_transport import EngineTransport
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=1)
 _SIDE_CALL_TIMEOUT: Final = timedelta(seconds=10)
-# Below what servers keep (uvicorn 5 s): a reused connection must not be a closed one.
-_IDLE_TIMEOUT: Final = timedelta(seconds=4)
 
 
 class Message(NamedTuple):
@@ -86,15 +83,7 @@ class EngineClient:
         self._headers = {"Content-Type": "application/json"}
         if api_key is not None:
             self._headers["Authorization"] = f"Bearer {api_key}"
-        # A proxy of the surroundings is for the internet; engines are next door.
-        client = (
-            ClientBuilder()
-            .no_proxy()
-            .follow_redirects(enable=False)
-            .connect_timeout(connect_timeout)
-            .pool_idle_timeout(_IDLE_TIMEOUT)
-        )
-        self._transport = HttpxTransport(client.build())
+        self._transport = EngineTransport(connect_timeout=connect_timeout)
 
     async def complete(
         self,
@@ -162,7 +151,7 @@ class EngineClient:
         request = httpx.Request(method, self.url + path, headers=headers, content=body)
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                response = await self._exchange(request)
+                response = await self._transport.handle_async_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise EngineUnavailable("no connection", was_reached=False) from error
         except httpx.TransportError as error:
@@ -170,14 +159,6 @@ class EngineClient:
         except TimeoutError as error:
             raise EngineUnavailable("too slow") from error
         _refuse_errors(response)
-        return response
-
-    async def _exchange(self, request: httpx.Request) -> httpx.Response:
-        response = await self._transport.handle_async_request(request)
-        try:
-            await response.aread()
-        finally:
-            await response.aclose()  # also when cancelled half-way through the body
         return response
 
 
