@@ -102,6 +102,9 @@ class KafkaServer:
             "transaction.state.log.replication.factor": "1",
             "transaction.state.log.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
+            # How long a broker that was killed keeps the restarted one waiting.
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "1000",
             # A mistyped topic is an error, not a new topic.
             "auto.create.topics.enable": "false",
         }

@@ -214,8 +214,11 @@ def _answers(client: "redis.Redis") -> bool:
 
 
 def _guardians(stack: StackProcess) -> list[psutil.Process]:
-    return [
-        process
-        for process in stack.everything_started()
-        if "deploy.local.guardian" in process.cmdline()
-    ]
+    return [each for each in alive(stack.everything_started()) if _is_guardian(each)]
+
+
+def _is_guardian(process: psutil.Process) -> bool:
+    try:
+        return "deploy.local.guardian" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
