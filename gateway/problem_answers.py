@@ -6,7 +6,7 @@ words and headers. Nothing a caller sent is repeated but the path.
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
@@ -153,11 +153,21 @@ def _of_http_error(request: Request, error: HTTPException) -> RequestRefused:
 def _allowed_methods(request: Request) -> list[str]:
     """All methods of the path; the router itself names those of one route only."""
     allowed: set[str] = set()
-    for route in request.app.routes:
+    for route in _flattened(request.app.routes):
         match, _ = route.matches(request.scope)
         if match is not Match.NONE:
             allowed |= getattr(route, "methods", None) or set()
     return sorted(allowed)
+
+
+def _flattened(routes: Iterable[Any]) -> Iterator[Any]:
+    """The routes themselves: FastAPI keeps included routers whole."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from _flattened(included.routes)
 
 
 def _of_invalid_parameters(error: RequestValidationError) -> RequestRefused:

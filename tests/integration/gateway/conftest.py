@@ -7,20 +7,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
-import uvicorn
+import uvloop
 from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from gateway.app import create_app
 from gateway.composition import open_gateway
+from gateway.serving import serve
 from gateway.settings import GatewaySettings
 from plumbing.database import Database
 from tests.builders import TenantForTests, a_tenant
@@ -58,14 +59,13 @@ def _count(connection: psycopg.Connection, table: str) -> int:
 
 
 class GatewayThread:
-    """uvicorn on a loop of its own, so that any test may block."""
+    """The gateway as its process serves it, on a loop of its own: tests may block."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
-        self._server: uvicorn.Server | None = None
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._stop: Callable[[], object] = lambda: None
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"http://{settings.gateway_host}:{settings.gateway_port}"
 
     def start(self) -> "GatewayThread":
         self._thread.start()
@@ -73,26 +73,19 @@ class GatewayThread:
         return self
 
     def stop(self) -> None:
-        assert self._server is not None
-        self._server.should_exit = True
+        self._stop()
         self._thread.join(_PATIENCE_SECONDS)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        uvloop.run(self._serve())
 
     async def _serve(self) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._stop = lambda: loop.call_soon_threadsafe(stop.set)
         async with open_gateway(self._settings) as gateway:
-            config = uvicorn.Config(
-                create_app(gateway),
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=2,
-            )
-            self._server = uvicorn.Server(config)
-            await self._server.serve(sockets=[self._listener])
+            await serve(create_app(gateway), gateway, stop=stop)
 
 
 def gateway_settings(database_url: str, *engine_urls: str) -> GatewaySettings:
@@ -101,6 +94,7 @@ def gateway_settings(database_url: str, *engine_urls: str) -> GatewaySettings:
         master_key=SecretStr(MASTER_KEY),
         key_pepper=SecretStr(PEPPER),
         realtime_engine_urls=engine_urls,
+        gateway_port=free_port(),
         log_level="WARNING",
     )
 
@@ -108,8 +102,7 @@ def gateway_settings(database_url: str, *engine_urls: str) -> GatewaySettings:
 @pytest.fixture(scope="session")
 def engine_url() -> Iterator[str]:
     """The embedded engine in a process of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     options = ["--profile", "embedded", "--port", str(port)]
     engine = subprocess.Popen(
         [sys.executable, "-m", "realtime.engine", *options],
@@ -179,6 +172,12 @@ async def stranger(house: House) -> AsyncIterator[httpx.AsyncClient]:
 
 def bearer(tenant: TenantForTests) -> dict[str, str]:
     return {"Authorization": f"Bearer {tenant.api_key}"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _wait_for(url: str) -> None:
