@@ -1,28 +1,23 @@
-"""How long a text is in words, for any script, and how to shorten it to fit.
+"""How long a text is for a reader, in words, and how to shorten it to fit.
 
-Chinese has no words to count, and a run of 200,000 letters is not one word: both
-are measured so that "at most N words" bounds what a reader has to read.
+A run of 200,000 letters is not one word, so tokens count as well: "at most N words"
+must bound what there is to read in any text.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable
 
+from jobs.summarizing.lengths import count_words
 from jobs.summarizing.tokens import count_tokens
-from realtime.engine.extractive.scripts import UNSPACED, count_unspaced
 
-_SPACED_WORD = re.compile(rf"[^\W{UNSPACED}]+")
-_CHARACTERS_PER_WORD = 1.6  # of Chinese
 _MOST_TOKENS_PER_WORD = 2  # of prose in any language with spaces
 _WORD_END = re.compile(r"\s+|(?<=[,;:，；：、。])")  # noqa: RUF001 - Chinese punctuation
 _LEAST_SHARE_AT_A_WORD = 0.5
 
 
 def length_in_words(text: str) -> float:
-    words = (
-        len(_SPACED_WORD.findall(text)) + count_unspaced(text) / _CHARACTERS_PER_WORD
-    )
-    return max(words, count_tokens(text) / _MOST_TOKENS_PER_WORD)
+    return max(count_words(text), count_tokens(text) / _MOST_TOKENS_PER_WORD)
 
 
 def cut_to_fit(text: str, fits: Callable[[str], bool]) -> str:
