@@ -1,3 +1,7 @@
 """Names the fixture modules, nothing else."""
 
-pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.database"]
+pytest_plugins = [
+    "tests.fixtures.servers",
+    "tests.fixtures.database",
+    "tests.fixtures.processes",
+]

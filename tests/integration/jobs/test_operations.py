@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from jobs.lifecycle import State
 from jobs.operations.cancel import cancel
-from jobs.operations.claim import claim, renew_leases
+from jobs.operations.claim import Claim, claim, renew_leases
 from jobs.operations.leave import Departure, SealedResult, leave, sweep_lapsed
-from jobs.operations.submit import submit
+from jobs.operations.submit import Submission, submit
 from jobs.operations.wait import expire_overdue, wake_due
 from jobs.store.chunk_store import (
     ChunkResult,
@@ -35,7 +35,7 @@ RESULT = SealedResult(
 NOW = timedelta(0)
 
 
-async def _cover(database: Database, claimed) -> None:  # type: ignore[no-untyped-def]
+async def _cover(database: Database, claimed: Claim) -> None:
     """Store one done chunk that covers the whole text."""
     row = ChunkRow(
         job_id=claimed.id, stage=0, idx=0, start=0, end=claimed.characters, tokens=1
@@ -54,7 +54,7 @@ async def _cover(database: Database, claimed) -> None:  # type: ignore[no-untype
         await store_results(tx, [result])
 
 
-def _success(claimed) -> Departure:  # type: ignore[no-untyped-def]
+def _success(claimed: Claim) -> Departure:
     return Departure(
         id=claimed.id, fence=claimed.fence, wish=State.SUCCEEDED, result=RESULT
     )
@@ -207,7 +207,7 @@ async def test_one_idempotency_key_admits_one_of_many_racing_submissions(
         a_submission(tenant.id, idempotency_key="k", fingerprint=b"f") for _ in range(8)
     ]
 
-    async def admit(submission) -> int:  # type: ignore[no-untyped-def]
+    async def admit(submission: Submission) -> int:
         async with database.statement() as tx:
             return len(await submit(tx, [submission]))
 
