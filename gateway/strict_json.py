@@ -8,13 +8,14 @@ here.
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, Final
 
-from gateway.problem_answers import Fault, RequestRefused
+from gateway.problem_answers import RequestRefused, field_refused
 
 _MAX_DEPTH: Final = 16
 _MAX_VALUES: Final = 10_000
-_MAX_DIGITS: Final = 18
+_MAX_DIGITS: Final = 18  # a 64-bit number
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
 
@@ -43,7 +44,6 @@ def _parse(shown: str) -> Any:
             object_pairs_hook=members.collect,
             parse_constant=_refuse_constant,
             parse_int=_read_integer,
-            parse_float=_read_float,
         )
     except RecursionError:
         raise RequestRefused("json_too_complex") from None
@@ -71,46 +71,37 @@ def _refuse_constant(_: str) -> Any:
     raise RequestRefused("malformed_json")
 
 
-def _read_integer(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
-        raise RequestRefused("number_out_of_range")
-    return int(digits)
-
-
-def _read_float(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise RequestRefused("number_out_of_range")
-    return number
+def _read_integer(digits: str) -> float:
+    # Infinity stands for what is too large: only the walk knows where it is.
+    return int(digits) if len(digits) <= _MAX_DIGITS else math.inf
 
 
 def _walk(document: Any, *, may_hold_escapes: bool) -> None:
-    """Bound depth and size, and find characters that are none; never recursive."""
+    """Bound depth and size, and find what is no value; never recursive."""
     waiting: list[tuple[Any, str, int]] = [(document, "", 0)]
     seen = 0
     while waiting:
         value, pointer, depth = waiting.pop()
         seen += 1
-        if depth > _MAX_DEPTH or seen > _MAX_VALUES:
+        if depth > _MAX_DEPTH or seen + len(waiting) > _MAX_VALUES:
             raise RequestRefused("json_too_complex")
-        if isinstance(value, str):
-            if may_hold_escapes:
-                _check_characters(value, pointer)
-        elif isinstance(value, dict):
-            if may_hold_escapes:
-                for name in value:
-                    _check_characters(name, pointer)
-            waiting += [
-                (member, f"{pointer}/{escape(name)}", depth + 1)
-                for name, member in value.items()
-            ]
-        elif isinstance(value, list):
-            if seen + len(value) > _MAX_VALUES:
-                raise RequestRefused("json_too_complex")
-            waiting += [
-                (item, f"{pointer}/{place}", depth + 1)
-                for place, item in enumerate(value)
-            ]
+        if may_hold_escapes:
+            _check_characters(value, pointer)
+        if isinstance(value, float) and math.isinf(value):
+            raise field_refused("number_out_of_range", pointer)
+        waiting += [
+            (inner, f"{pointer}/{name}", depth + 1) for name, inner in _inside(value)
+        ]
+
+
+def _inside(value: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(escape(name), member) for name, member in value.items()]
+    if isinstance(value, list):
+        if len(value) > _MAX_VALUES:
+            raise RequestRefused("json_too_complex")
+        return [(str(place), item) for place, item in enumerate(value)]
+    return ()
 
 
 def escape(name: str) -> str:
@@ -118,13 +109,16 @@ def escape(name: str) -> str:
     return name[:64].replace("~", "~0").replace("/", "~1")
 
 
-def _check_characters(string: str, pointer: str) -> None:
-    if "\0" not in string:
-        try:
-            string.encode()
-        except UnicodeEncodeError:
-            pass
-        else:
-            return
-    fault = Fault(pointer, "invalid_character")
-    raise RequestRefused("invalid_character", faults=[fault])
+def _check_characters(value: Any, pointer: str) -> None:
+    strings = value if isinstance(value, dict) else [value]
+    for string in strings:
+        if isinstance(string, str) and ("\0" in string or not _is_utf_8(string)):
+            raise field_refused("invalid_character", pointer)
+
+
+def _is_utf_8(string: str) -> bool:
+    try:
+        string.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -9,6 +9,7 @@ import pytest
 
 from jobs.ids import ENDPOINT, SUMMARY, new_id, parse_id, show_id
 from jobs.lifecycle import State
+from jobs.operations.claim import Claim
 from jobs.operations.leave import Departure, SealedResult, leave
 from jobs.store.chunk_store import (
     ChunkResult,
@@ -175,10 +176,11 @@ async def test_whoever_asks_for_batch_gets_it(client: httpx.AsyncClient) -> None
 async def test_a_caller_who_waits_gets_what_batch_finishes(
     client: httpx.AsyncClient, house: House
 ) -> None:
+    text = SHORT + " Nobody else sends a text of just this length."
     asking = asyncio.create_task(
-        post(client, {"text": SHORT, "tier": "batch"}, Prefer="wait=20")
+        post(client, {"text": text, "tier": "batch"}, Prefer="wait=20")
     )
-    await _finish_as_worker(house, "Buses will be electric.")
+    await _finish_as_worker(house, "Buses will be electric.", characters=len(text))
     answer = await asking
     assert answer.status_code == 200
     assert answer.json()["summary"] == "Buses will be electric."
@@ -229,15 +231,17 @@ async def test_hidden_characters_are_left_out_and_noted(
     assert job["warnings"] == ["hidden_characters_left_out"]
 
 
-async def _finish_as_worker(house: House, summary: str) -> None:
-    claims = []
+async def _finish_as_worker(house: House, summary: str, *, characters: int) -> None:
+    """Claim whatever waits, and finish the job whose text has this length."""
+    found: list[Claim] = []
 
-    async def found() -> bool:
-        claims.extend(await claim_jobs(house.database, count=100))
-        return bool(claims) and claims[-1].characters == len(SHORT)
+    async def claim_it() -> bool:
+        claims = await claim_jobs(house.database, count=100)
+        found.extend(each for each in claims if each.characters == characters)
+        return bool(found)
 
-    await until(found)
-    held = claims[-1]
+    await until(claim_it)
+    (held,) = found
     seal = JobSeal.unwrap(held.id, held.wrapped_key, MasterKey(MASTER_KEY))
     row = ChunkRow(
         job_id=held.id, stage=0, idx=0, start=0, end=held.characters, tokens=1
