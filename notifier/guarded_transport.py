@@ -30,22 +30,26 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport on a network that refuses what the rules refuse."""
 
     def __init__(
-        self, *, allow_networks: Sequence[Network], only_allowed: bool
+        self,
+        *,
+        trust: ssl.SSLContext,
+        allow_networks: Sequence[Network],
+        only_allowed: bool,
     ) -> None:
         """With `only_allowed` not even public addresses are reached."""
-        super().__init__(trust_env=False)
+        super().__init__(verify=trust, trust_env=False)
         network = _GuardedNetwork(allow_networks, only_allowed=only_allowed)
         # httpx has no parameter for the network; the pool is all that its transport is.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_trust(),
+            ssl_context=trust,
             max_connections=None,
             max_keepalive_connections=0,
             network_backend=network,
         )
 
 
-def _trust() -> ssl.SSLContext:
-    """The system's authorities and Mozilla's: bare images may lack the first."""
+def make_trust() -> ssl.SSLContext:
+    """Trust the system's authorities and Mozilla's: bare images may lack the first."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -14,7 +14,7 @@ from typing import Final
 
 import httpx
 
-from notifier.guarded_transport import AddressBlocked, GuardedTransport
+from notifier.guarded_transport import AddressBlocked, GuardedTransport, make_trust
 from notifier.name_lookup import NameUnresolved
 from notifier.outcomes import Outcome, Verdict, blocked, failed
 from notifier.public_addresses import Network
@@ -53,11 +53,12 @@ class WebhookSender:
         self._allow_networks = allow_networks
         self._clock = clock
         self._time_limit = time_limit
+        trust = make_trust()
         self._outside = GuardedTransport(
-            allow_networks=allow_networks, only_allowed=False
+            trust=trust, allow_networks=allow_networks, only_allowed=False
         )
         self._inside = GuardedTransport(
-            allow_networks=allow_networks, only_allowed=True
+            trust=trust, allow_networks=allow_networks, only_allowed=True
         )
 
     async def close(self) -> None:
