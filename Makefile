@@ -1,0 +1,42 @@
+# Every target but `setup` needs nothing before it: it makes the environment first.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint unit integration bench lock
+
+# The first Python that fits: 3.11 to 3.14 (the embedded Postgres has wheels for these).
+PYTHON := $(shell for name in python3.13 python3.12 python3.11 python3.14 python3 python; do \
+	$$name -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' \
+	>/dev/null 2>&1 && { echo $$name; break; }; done)
+VENV := .venv/bin
+
+help:  ## show what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup:  ## make .venv from the locked requirements
+	@$(if $(PYTHON),,$(error No Python from 3.11 to 3.14 was found: install one (with its venv module)))
+	@$(PYTHON) deploy/local/setup.py
+
+demo: setup  ## start everything, summarize a short and a long text, check it all, stop
+	@$(VENV)/precis demo
+
+up: setup  ## start everything and keep it until Ctrl-C
+	@$(VENV)/precis up
+
+test: lint unit integration  ## lint, types, contracts, and all tests
+
+lint: setup  ## format, lint, types, import contracts
+	@$(VENV)/ruff format --check .
+	@$(VENV)/ruff check .
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports --no-cache
+
+unit: setup  ## the fast tests: no I/O
+	@$(VENV)/python -m pytest -q tests/unit tests/architecture
+
+integration: setup  ## the tests on real parts, end to end included
+	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys
+
+bench: setup  ## measure side by side; results in benchmarks/results
+	@$(VENV)/python -m benchmarks
+
+lock: setup  ## renew requirements/*.txt from pyproject.toml
+	@$(VENV)/python deploy/local/lock.py
