@@ -62,10 +62,13 @@ def read_filters(parameters: Parameters) -> tuple[ListFilters, dict[str, str]]:
     moments = {
         name: read_moment(name, single.pop(name)) for name in _MOMENTS if name in single
     }
+    created_from, created_before = (moments.get(name) for name in _MOMENTS)
+    if created_from and created_before and created_from >= created_before:
+        raise refuse_parameter("invalid_parameter", "created_before")
     filters = ListFilters(
         statuses=_read_statuses(parameters),
-        created_from=moments.get("created_from"),
-        created_before=moments.get("created_before"),
+        created_from=created_from,
+        created_before=created_before,
         metadata=_read_metadata(parameters),
     )
     return filters, single

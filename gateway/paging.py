@@ -15,8 +15,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.context import Gateway
 from gateway.cursors import CursorInvalid, CursorSigner, ListScope
-from gateway.problem_answers import RequestRefused
-from gateway.query_parameters import DEFAULT_LIMIT, MAX_LIMIT
+from gateway.query_parameters import DEFAULT_LIMIT, MAX_LIMIT, refuse_parameter
 
 PAGE_PARAMETERS: Final[list[dict[str, Any]]] = [
     {
@@ -49,7 +48,7 @@ def read_cursor(
         signer = CursorSigner(gateway.pepper)
         return signer.read(shown, scope, now=datetime.now(UTC))
     except CursorInvalid as error:
-        raise RequestRefused("invalid_cursor") from error
+        raise refuse_parameter("invalid_cursor", "cursor") from error
 
 
 def next_cursor(gateway: Gateway, last_id: UUID, scope: ListScope) -> str:

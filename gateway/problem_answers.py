@@ -39,6 +39,12 @@ class Fault:
 
     pointer: str
     code: str
+    expected: str | None = None
+    """What would be right, in words of ours, where that can be said shortly."""
+
+    def told(self) -> dict[str, str]:
+        told = {"pointer": self.pointer, "code": self.code}
+        return told if self.expected is None else told | {"expected": self.expected}
 
 
 class RequestRefused(Exception):
@@ -86,9 +92,7 @@ def problem_response(scope: Scope, refused: RequestRefused) -> Response:
         "instance": path.partition(b"?")[0].decode("ascii", "replace"),
         "code": refused.code,
         "request_id": scope.get("state", {}).get("request_id"),
-        "errors": [
-            {"pointer": fault.pointer, "code": fault.code} for fault in refused.faults
-        ],
+        "errors": [fault.told() for fault in refused.faults],
         "retryable": problem.retryable,
     } | refused.members
     headers = {"Cache-Control": "no-store", **_headers_of(refused.code)}

@@ -4,6 +4,7 @@ Every fault gets a JSON pointer and a stable code; the values themselves are nev
 repeated. What the shapes are is said by the endpoints that take them.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +17,13 @@ from gateway.strict_json import escape
 TAG_MARK: Final = "~"
 _MAX_FAULTS: Final = 20
 _CODES: Final = {"extra_forbidden": "unknown_field", "missing": "missing_field"}
+_BOUNDS: Final = (
+    ("expected", "{}"),
+    ("ge", "at least {}"),
+    ("le", "at most {}"),
+    ("min_length", "at least {} long"),
+    ("max_length", "at most {} long"),
+)
 _TYPE_ERRORS: Final = ("_type", "_parsing", "_from_float")
 
 
@@ -37,8 +45,11 @@ def read_part(kind: type[Part], document: Any) -> Part:
 
 
 def _refusal(invalid: Invalid) -> RequestRefused:
-    errors = invalid.errors(include_url=False, include_context=False)
-    faults = [Fault(_pointer(e["loc"]), _code(e["type"])) for e in errors[:_MAX_FAULTS]]
+    errors = invalid.errors(include_url=False, include_input=False)
+    faults = [
+        Fault(_pointer(e["loc"]), _code(e["type"]), _expected(e.get("ctx", {})))
+        for e in errors[:_MAX_FAULTS]
+    ]
     return RequestRefused(faults[0].code, faults=faults)
 
 
@@ -56,3 +67,9 @@ def _code(kind: str) -> str:
     if kind in _CODES:
         return _CODES[kind]
     return "wrong_type" if kind.endswith(_TYPE_ERRORS) else "invalid_value"
+
+
+def _expected(context: Mapping[str, Any]) -> str | None:
+    """What our own model asks for there; never what the caller sent."""
+    bounds = (template.format(context[n]) for n, template in _BOUNDS if n in context)
+    return next(bounds, None)
