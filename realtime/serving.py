@@ -70,7 +70,7 @@ async def serve(
     try:
         completion = await call.usable_completion()
     except (EngineError, OutputUnusable, _PromptCut) as error:
-        reason = _reason(error, is_late=call.time_left <= timedelta(0))
+        reason = _reason(error)
         log.info("realtime.handed_over", reason=reason, request_id=request_id)
         return HandOver(reason)
     summary = completion.text.strip()
@@ -147,7 +147,7 @@ def _request(
     )
 
 
-def _reason(error: Exception, *, is_late: bool) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, PoolSaturated):
         return "pool_saturated"
     if isinstance(error, PoolDown):
@@ -158,6 +158,7 @@ def _reason(error: Exception, *, is_late: bool) -> str:
         return "prompt_cut"
     if isinstance(error, EngineRefused):
         return "engine_refused"
+    is_late = isinstance(error.__cause__, TimeoutError)
     return "too_slow" if is_late else "engine_unavailable"
 
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from typing import Final
 
 from gateway.problem_answers import RequestRefused, problem_response
 from gateway.problems import CODE_OF_ERROR, PROBLEMS
 from jobs.errors import JobError
 
 # Whatever the braces of a remedy may ask for.
-FIGURES = {"limit": 1, "size": 2, "header": "prefer"}
+FIGURES: Final[dict[str, int | str]] = {"limit": 1, "size": 2, "header": "prefer"}
 
 
 def subclasses(kind: type[JobError]) -> Iterator[type[JobError]]:
