@@ -6,6 +6,7 @@ finished is read, not repeated. Leaving the job is the caller's part.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from jobs.counting import TokenCounter
@@ -176,19 +177,7 @@ class SummarizingRun:
         if not self._held.options["citations"]:
             return None
         found = await asyncio.to_thread(cite, summary, self._text)
-        return self._seal.seal_citations(
-            [
-                {
-                    "sentence": each.sentence_index,
-                    "summary_start": each.sentence_start,
-                    "summary_end": each.sentence_end,
-                    "source_start": each.source_start,
-                    "source_end": each.source_end,
-                    "score": each.score,
-                }
-                for each in found
-            ]
-        )
+        return self._seal.seal_citations([asdict(each) for each in found])
 
 
 def provenance(served: ServedModel, *, task_id: str | None) -> dict[str, Any]:
