@@ -16,6 +16,9 @@ from uuid import UUID
 
 from jobs.ids import SUMMARY, show_id
 
+# Up to the hard limit of a line nothing is encoded: links stay whole and readable.
+_POLICY: Final = SMTP.clone(max_line_length=998)
+
 
 @dataclass(frozen=True, slots=True)
 class _Wording:
@@ -68,7 +71,7 @@ def compose_mail(
     wording = _WORDINGS[event_type]
     shown = show_id(SUMMARY, job_id)
     link = f"{sender.public_url.rstrip('/')}/v1/summaries/{shown}"
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender.address
     mail["To"] = receiver
     mail["Subject"] = wording.subject

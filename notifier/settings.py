@@ -24,6 +24,13 @@ def _check_sender(address: str) -> str:
     return address
 
 
+def _check_public_url(url: str) -> str:
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    if not is_plain or not url.startswith(("http://", "https://")):
+        raise ValueError("an address that begins with http:// or https:// is expected")
+    return url
+
+
 # NoDecode: the variable holds a plain comma separated list, not JSON.
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
 
@@ -31,7 +38,9 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
 class NotifierSettings(DatabaseSettings):
     master_key: SecretStr
     """Base64 of 32 bytes; opens the secrets that sign webhooks."""
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: Annotated[str, AfterValidator(_check_public_url)] = (
+        "http://127.0.0.1:8000"
+    )
     """Where the gateway is reached; links in mails begin with it."""
     webhook_allow_networks: Networks = ()
     """Exempt from the https, port and address rules of webhook URLs."""

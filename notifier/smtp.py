@@ -47,20 +47,26 @@ class MailSender:
     async def send(self, mail: EmailMessage) -> Outcome:
         """Make one attempt; every way in which it can fail is an outcome."""
         client = self._client()
-        handing_over = _HandingOver(client, mail)
+        try:
+            outcome = await self._hand_over(_HandingOver(client, mail))
+            if outcome.code is not None:
+                await _say_goodbye(client)
+        finally:
+            client.close()
+        return outcome
+
+    async def _hand_over(self, conversation: "_HandingOver") -> Outcome:
         try:
             async with asyncio.timeout(self._time_limit.total_seconds()):
-                await handing_over.run()
+                code = await conversation.run()
         except aiosmtplib.SMTPResponseException as error:
             return _judge(error)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             # TimeoutError is an OSError; ValueError is a reply that cannot be read.
-            if handing_over.has_begun:
+            if conversation.may_be_kept:
                 return _in_doubt()
             return failed(_word_for(error))
-        finally:
-            await _leave(client)
-        return Outcome(verdict=Verdict.ACCEPTED, code=handing_over.code)
+        return Outcome(verdict=Verdict.ACCEPTED, code=code)
 
     def _client(self) -> aiosmtplib.SMTP:
         relay = self._relay
@@ -82,15 +88,14 @@ class _HandingOver:
     def __init__(self, client: aiosmtplib.SMTP, mail: EmailMessage) -> None:
         self._client = client
         self._mail = mail
-        self.has_begun = False
-        self.code: int | None = None
+        self.may_be_kept = False
 
-    async def run(self) -> None:
+    async def run(self) -> int:
         await self._client.connect()
         await self._client.mail(self._mail["From"].addresses[0].addr_spec)
         await self._client.rcpt(self._mail["To"].addresses[0].addr_spec)
-        self.has_begun = True
-        self.code = (await self._client.data(self._mail.as_bytes())).code
+        self.may_be_kept = True
+        return (await self._client.data(self._mail.as_bytes())).code
 
 
 def _judge(error: aiosmtplib.SMTPResponseException) -> Outcome:
@@ -123,9 +128,7 @@ def _word_for(error: Exception) -> str:
     return "relay_unreachable"
 
 
-async def _leave(client: aiosmtplib.SMTP) -> None:
-    """Say goodbye if the relay still listens; how it answers changes nothing."""
-    if client.is_connected:
-        with contextlib.suppress(aiosmtplib.SMTPException, OSError, ValueError):
-            await client.quit(timeout=_QUIT_SECONDS)
-    client.close()
+async def _say_goodbye(client: aiosmtplib.SMTP) -> None:
+    """Leave politely; how the relay answers changes nothing any more."""
+    with contextlib.suppress(aiosmtplib.SMTPException, OSError, ValueError):
+        await client.quit(timeout=_QUIT_SECONDS)

@@ -50,6 +50,19 @@ def test_both_parts_link_to_the_job() -> None:
     assert f'<a href="{link}">' in html.get_content()
 
 
+def test_a_link_stays_whole_in_the_source() -> None:
+    mail = compose_mail(
+        "summary.failed",
+        event_id="evt_7",
+        job_id=JOB,
+        happened_at=datetime(2026, 11, 21, tzinfo=UTC),
+        receiver="ada@example.com",
+        sender=SENDER,
+    )
+    link = f"https://precis.example/v1/summaries/sum_{JOB.hex}"
+    assert mail.as_bytes().count(link.encode()) == 2
+
+
 def test_what_is_set_by_operators_is_escaped_too() -> None:
     sender = Sender(address="p@example.com", public_url='https://x.example/"><script>')
     html = list(compose(sender=sender).iter_parts())[1].get_content()
