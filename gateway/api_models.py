@@ -30,9 +30,12 @@ class Shape(BaseModel):
 
 class ErrorPointer(Shape):
     pointer: Annotated[
-        str, Field(description="JSON pointer, or the name of a parameter or header.")
+        str, Field(description="JSON pointer, or `?name` of a query parameter.")
     ]
     code: str
+    expected: Annotated[
+        str, Field(default="", description="What would be right, where we can say.")
+    ]
 
 
 class Problem(BaseModel):
