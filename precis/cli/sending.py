@@ -94,8 +94,9 @@ class Sending:
         summary = self._client.submit(
             document.text, respond_async=is_queued, **self._options
         )
-        self._output.accepted(document.name, summary)
+        # Noted before it is told: a Ctrl-C in between must not forget it.
         self._waiting.append(self._sent(document, summary))
+        self._output.accepted(document.name, summary)
 
     def _finish(self, sent: Sent) -> None:
         summary = sent.summary

@@ -4,6 +4,7 @@ Every deed is one transaction. Secrets are made here, shown once by the command,
 stored only sealed (webhook secrets) or as an HMAC (API keys).
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,15 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import exc
-
 from jobs.api_keys import ApiKey
 from jobs.ids import new_id
 from jobs.store import tenant_store
 from jobs.store.tenant_store import StoredKey, Tenant, TooManyKeys
 from notifier.mail_addresses import AddressRefused, check_mail_address
 from notifier.signatures import new_secret
-from plumbing.database import Database, DatabaseUnavailable, Transaction
+from plumbing.database import Database, DatabaseUnavailable, RowRefused, Transaction
 from plumbing.sealing import BoxBroken, KeyMalformed, MasterKey
 from plumbing.settings import DatabaseSettings, SecretSettings, read_settings
 from precis.cli.exits import CommandRefused, Exit
@@ -39,6 +38,14 @@ class Bootstrapped:
     webhook_secret: str = field(repr=False)
 
 
+class TenantExists(CommandRefused):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is a tenant {name} already: `precis admin tenant list`.",
+            status=Exit.NOT_DONE,
+        )
+
+
 class Tenancy:
     def __init__(
         self, database: Database, *, master_key: MasterKey, pepper: bytes
@@ -48,21 +55,16 @@ class Tenancy:
         self._pepper = pepper
 
     async def bootstrap(self) -> Bootstrapped:
-        """The local tenant with a new key; a second caller waits and gets its own."""
+        """The local tenant with a new key; several callers at once share the tenant."""
+        with contextlib.suppress(TenantExists):
+            await self.create_tenant(LOCAL_TENANT, owner=_LOCAL_OWNER, weight=1)
         async with self._database.transaction() as tx:
-            tenant = await tenant_store.find_tenant(tx, LOCAL_TENANT)
-            tenant_id = (
-                tenant.id
-                if tenant
-                else await self._create(tx, LOCAL_TENANT, owner=_LOCAL_OWNER, weight=1)
+            tenant_id = await _get_id(tx, LOCAL_TENANT)
+            secret = await self._read_secret(tx, tenant_id)
+            key = await self._create_key(
+                tx, tenant_id, name="bootstrap", expires_at=None
             )
-            return Bootstrapped(
-                tenant_id=tenant_id,
-                api_key=await self._create_key(
-                    tx, tenant_id, name="bootstrap", expires_at=None
-                ),
-                webhook_secret=await self._read_secret(tx, tenant_id),
-            )
+        return Bootstrapped(tenant_id=tenant_id, api_key=key, webhook_secret=secret)
 
     async def create_tenant(self, name: str, *, owner: str, weight: float) -> UUID:
         try:
@@ -72,8 +74,20 @@ class Tenancy:
                 f"--owner is not one plain mail address ({error.code}).",
                 status=Exit.USAGE,
             ) from error
-        async with self._database.transaction() as tx:
-            return await self._create(tx, name, owner=address, weight=weight)
+        tenant_id = new_id()
+        try:
+            async with self._database.transaction() as tx:
+                await tenant_store.create_tenant(
+                    tx,
+                    tenant_id,
+                    name=name,
+                    owner_email=address,
+                    weight=weight,
+                    webhook_secret=self._seal(new_secret(), tenant_id),
+                )
+        except RowRefused:
+            raise TenantExists(name) from None
+        return tenant_id
 
     async def list_tenants(self) -> list[Tenant]:
         async with self._database.statement() as tx:
@@ -109,26 +123,6 @@ class Tenancy:
     async def revoke_key(self, key_id: str) -> bool:
         async with self._database.statement() as tx:
             return await tenant_store.revoke_key(tx, key_id)
-
-    async def _create(
-        self, tx: Transaction, name: str, *, owner: str, weight: float
-    ) -> UUID:
-        tenant_id = new_id()
-        try:
-            await tenant_store.create_tenant(
-                tx,
-                tenant_id,
-                name=name,
-                owner_email=owner,
-                weight=weight,
-                webhook_secret=self._seal(new_secret(), tenant_id),
-            )
-        except exc.IntegrityError:
-            raise CommandRefused(
-                f"There is a tenant {name} already: `precis admin tenant list`.",
-                status=Exit.NOT_DONE,
-            ) from None
-        return tenant_id
 
     async def _create_key(
         self,

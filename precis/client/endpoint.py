@@ -35,14 +35,13 @@ class Delivery:
 
     id: str
     event_id: str
+    event_type: str
     summary_id: str
     kind: str
     endpoint_id: str | None
+    receiver: str | None = field(repr=False)
     status: str
-    attempt: int
     next_at: datetime | None
-    last_code: int | None
-    last_error: str | None
     replay_of: str | None
     created_at: datetime
     finished_at: datetime | None

@@ -34,7 +34,8 @@ class Problem:
     def __str__(self) -> str:
         fields = "; ".join(f"{each.pointer}: {each.code}" for each in self.errors)
         told = f"{self.title} ({self.code})"
-        return ". ".join(part for part in (told, self.detail, fields) if part)
+        parts = (told, self.detail.rstrip("."), fields)
+        return ". ".join(part for part in parts if part)
 
 
 def read_problem(body: Mapping[str, Any], *, status: int | None = None) -> Problem:

@@ -135,7 +135,7 @@ def test_each_refusal_has_its_class(
         _send(GET, answer(status, problem(code, errors=errors)))
     assert type(caught.value) is kind
     assert caught.value.problem.request_id == "req-1"
-    assert "What to do." in str(caught.value)
+    assert "What to do" in str(caught.value)
     assert "/options/size" in str(caught.value)
 
 

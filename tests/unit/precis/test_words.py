@@ -64,4 +64,4 @@ def test_another_length_is_a_usage_error(typed: str) -> None:
 
 def test_a_problem_reads_as_one_line() -> None:
     problem = Problem(code="gone", title="It is gone", detail="Erased.", status=410)
-    assert str(problem) == "It is gone (gone). Erased."
+    assert str(problem) == "It is gone (gone). Erased"
