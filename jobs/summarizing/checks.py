@@ -129,7 +129,7 @@ def _is_looping(answer: _Answer) -> bool:
     if run is not None and run[0] not in answer.source:
         return True
     distinct = _distinctness(answer.output)
-    return distinct < min(_LEAST_DISTINCT, _distinctness(answer.source))
+    return distinct < _LEAST_DISTINCT and 2 * distinct < _distinctness(answer.source)
 
 
 def _distinctness(text: str) -> float:
@@ -166,6 +166,8 @@ def _plain(text: str) -> str:
 
 
 def _is_in_wrong_script(answer: _Answer) -> bool:
+    if answer.source.isascii() and answer.output.isascii():
+        return False
     shares = script_shares(answer.source)
     main = max(shares, key=lambda script: shares[script], default=None)
     letters = sum(map(str.isalpha, answer.output))

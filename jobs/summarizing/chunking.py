@@ -20,6 +20,7 @@ Count = Callable[[str], int]
 _Stretch = tuple[int, int, Boundary]
 
 _PIECES_PER_CHUNK = 16  # finer costs time, coarser makes chunks uneven
+_WORTH_COUNTING_WHOLE = 8  # characters a token: a longer text hardly fits
 _LEAST_FILLED = 0.7  # of the target; below, a good cut does not pay for its call
 
 
@@ -49,6 +50,10 @@ def plan_chunks(text: str, *, budget: int, count: Count) -> tuple[ChunkSpan, ...
     """
     if budget < 1:
         raise ValueError("a chunk needs a budget of at least one token")
+    if 0 < len(text) <= budget * _WORTH_COUNTING_WHOLE:
+        tokens = count(text)
+        if tokens <= budget:
+            return (ChunkSpan(index=0, start=0, end=len(text), tokens=tokens),)
     pieces = list(_pieces(text, budget=budget, count=count))
     packed = enumerate(_pack(text, pieces, budget=budget, count=count))
     return tuple(

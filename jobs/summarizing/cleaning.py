@@ -22,8 +22,10 @@ _CONTROLS = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
 _UNSEEN = f"{_BIDI}{_TAGS_AND_SELECTORS}{_ZERO_WIDTH}{_FILLERS}"
 # Persian and the scripts of India spell with joiners; elsewhere they only hide things.
 _JOINED = "\u0600-\u109f"
+# Each pattern begins with one class, which is what makes a search for nothing quick.
 _HIDDEN = re.compile(
-    f"[{_UNSEEN}]|(?<![{_JOINED}])[{_JOINERS}]|[{_JOINERS}](?![{_JOINED}])"
+    f"[{_UNSEEN}{_JOINERS}](?:(?<=[{_UNSEEN}])|(?<![{_JOINED}].)|(?![{_JOINED}]))",
+    re.DOTALL,
 )
 _VISIBLE = re.compile(f"[^\\s{_UNSEEN}{_JOINERS}{_CONTROLS}]")
 
@@ -35,7 +37,8 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*+[0-~]?"
 )
 _CONTROL = re.compile(f"[{_CONTROLS}]")
-_LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_LINE_ENDS = "\r\x0b\x0c\x85\u2028\u2029"
+_LINE_END = re.compile(f"[{_LINE_ENDS}](?:(?<=\r)\n)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # No tokenizer parses these once the bracket stands apart; a reader loses nothing.
@@ -43,14 +46,18 @@ _NAMES_IN_ANGLES = (
     r"s|bos|eos|pad|unk|sep|cls|mask|think|image|video|audio|sys|im_\w{1,20}"
     r"|(?:start|end|begin)_of_\w{1,20}|tool_\w{1,20}|fim_\w{1,20}|unused\d{1,5}"
 )
+_NAMES_IN_SQUARES = (
+    r"INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w{1,20}|IMG\w{0,10}|THINK"
+    r"|PREFIX|MIDDLE|SUFFIX"
+)
 _CHAT_MARKUP = re.compile(
-    rf"<(?=[|\uff5c]|</?sys>>|/?(?:{_NAMES_IN_ANGLES})>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w{1,20}|IMG\w{0,10}|THINK"
-    r"|PREFIX|MIDDLE|SUFFIX)\])",
-    re.IGNORECASE,
+    rf"[<\[](?i:(?<=<)(?=[|\uff5c]|</?sys>>|/?(?:{_NAMES_IN_ANGLES})>)"
+    rf"|(?<=\[)(?=/?(?:{_NAMES_IN_SQUARES})\]))"
 )
 # Our own fence must not look closed to the model either, so the bracket is replaced.
-_FENCE = re.compile(r"<(?=\s{0,9}/?\s{0,9}document\b)", re.IGNORECASE)
+_FENCE = re.compile(r"<(?=(?i:\s{0,9}/?\s{0,9}document\b))")
+
+_SUSPECT = re.compile(f"[{_UNSEEN}{_JOINERS}{_CONTROLS}{_LINE_ENDS}\ud800-\udfff<\\[]")
 
 _MAGIC = ("%PDF-", "%!PS", "PK\x03\x04", "\x89PNG", "GIF87a", "GIF89a", "\x7fELF")
 _FEWEST_ODD = 8  # a short text with a few broken letters is still a text
@@ -77,8 +84,10 @@ def prepare(text: str) -> Prepared:
 
     Hidden characters go before the markup is looked for: they may split it.
     """
+    if _SUSPECT.search(text) is None:
+        return Prepared(text=text, notes=frozenset())
     lines = _LINE_END.sub("\n", _SURROGATE.sub("\ufffd", text))
-    readable = _CONTROL.sub("", _ESCAPES.sub("", lines))
+    readable = _without_controls(lines)
     shown = _HIDDEN.sub("", readable)
     defused = _FENCE.sub("[", _CHAT_MARKUP.sub(_set_apart, shown))
     steps = (
@@ -88,6 +97,12 @@ def prepare(text: str) -> Prepared:
     )
     notes = frozenset(note for note, before, after in steps if before != after)
     return Prepared(text=defused, notes=notes)
+
+
+def _without_controls(text: str) -> str:
+    if _CONTROL.search(text) is None:
+        return text
+    return _CONTROL.sub("", _ESCAPES.sub("", text))
 
 
 def visible(text: str) -> bool:

@@ -82,10 +82,11 @@ def least_tokens(text: str) -> int:
     """Estimate downwards: a server that counted fewer in `text` has cut it.
 
     No common vocabulary joins words across a space; of scripts that write without
-    spaces, pieces of two characters are the longest usual ones.
+    spaces, pieces of two characters are the longest usual ones. The embedded engine
+    does join short words, so its rule is a bound as well.
     """
     dense = len(_encoded(text).translate(None, _NOT_DENSE))
-    return len(text.split()) + dense // 2
+    return min(count_tokens(text), len(text.split()) + dense // 2)
 
 
 def _weigh(text: str, weights: _Weights) -> int:

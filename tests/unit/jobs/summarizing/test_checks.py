@@ -96,6 +96,11 @@ def test_the_beginning_of_a_text_without_sentences_may_come_back() -> None:
     assert defect_of(source[:4_000], source=source) is not Defect.CUT
 
 
+def test_noise_merged_with_noise_is_no_loop_of_the_model() -> None:
+    source = "\n\n".join(["." * 800] * 8)
+    assert defect_of("." * 800 + "……", source=source, words=400) is None
+
+
 def test_a_text_about_the_tags_may_be_summarized_with_them() -> None:
     source = SOURCE + " It uses the <document> tag."
     assert (

@@ -57,6 +57,11 @@ def test_the_bounds_never_cross(text: str) -> None:
     )
 
 
+def test_short_words_are_not_taken_for_a_prompt_that_was_cut() -> None:
+    text = "a b c d e f g h " * 100
+    assert least_tokens(text) <= count_tokens(text)
+
+
 @pytest.mark.parametrize(("text", "fewest", "most"), COUNTED)
 def test_true_counts_lie_between_the_bounds(text: str, fewest: int, most: int) -> None:
     assert least_tokens(text) <= fewest
