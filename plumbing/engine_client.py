@@ -21,6 +21,9 @@ from plumbing.engine_errors import EngineGarbled, EngineRefused, EngineUnavailab
 from plumbing.engine_transport import EngineTransport
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=1)
+_COMPLETIONS: Final = "/v1/chat/completions"
+_TOKENIZE: Final = "/tokenize"
+_MODELS: Final = "/v1/models"
 _SIDE_CALL_TIMEOUT: Final = timedelta(seconds=10)
 
 
@@ -80,6 +83,11 @@ class EngineClient:
         # Whoever copies the address from another client's settings brings a /v1 along.
         self.url = url.rstrip("/").removesuffix("/v1")
         self.name = urlsplit(self.url).netloc.rpartition("@")[2]
+        # Taking an address apart costs more than the rest of building a request.
+        self._urls = {
+            path: httpx.URL(self.url + path)
+            for path in (_COMPLETIONS, _TOKENIZE, _MODELS)
+        }
         self._headers = {"Content-Type": "application/json"}
         if api_key is not None:
             self._headers["Authorization"] = f"Bearer {api_key}"
@@ -94,7 +102,7 @@ class EngineClient:
         """Ask for one answer; `timeout` bounds all of it, to the last byte."""
         response = await self._send(
             "POST",
-            "/v1/chat/completions",
+            _COMPLETIONS,
             body=request.to_json(),
             request_id=request.request_id,
             timeout=timeout,
@@ -106,7 +114,7 @@ class EngineClient:
         body = {"model": model, "prompt": text, "add_special_tokens": False}
         try:
             response = await self._send(
-                "POST", "/tokenize", body=json.dumps(body).encode()
+                "POST", _TOKENIZE, body=json.dumps(body).encode()
             )
         except EngineRefused as refusal:
             if refusal.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
@@ -116,7 +124,7 @@ class EngineClient:
         return _count_or_none(_read_json(response).get("count"))
 
     async def models(self) -> list[EngineModel]:
-        listing = _read_json(await self._send("GET", "/v1/models")).get("data")
+        listing = _read_json(await self._send("GET", _MODELS)).get("data")
         if not isinstance(listing, list):
             raise EngineGarbled("a list of models without data")
         return [_read_model(entry) for entry in listing]
@@ -148,7 +156,7 @@ class EngineClient:
         headers = self._headers
         if request_id is not None:
             headers = {**headers, "X-Request-Id": request_id}
-        request = httpx.Request(method, self.url + path, headers=headers, content=body)
+        request = httpx.Request(method, self._urls[path], headers=headers, content=body)
         try:
             async with asyncio.timeout(timeout.total_seconds()):
                 response = await self._transport.handle_async_request(request)
