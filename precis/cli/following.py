@@ -140,7 +140,7 @@ def cancel(
         summary = client.cancel(summary_id)
     if as_json:
         show_json(summary.raw)
-    elif summary.is_finished:
+    elif summary.is_final:
         show(f"{summary.id} ended as {summary.status}")
     else:
         show(f"{summary.id} is asked to end; its worker will hear of it")

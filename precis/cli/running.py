@@ -4,7 +4,6 @@ Each imports what it starts when it is called: the local stack, the demo and Ale
 take longer to import than most commands take to run.
 """
 
-import importlib
 from pathlib import Path
 from typing import Annotated
 
@@ -73,7 +72,8 @@ def demo() -> None:
 
     Example: `precis demo`
     """
-    run = importlib.import_module("precis.demo.main").run
+    from precis.demo.main import run  # noqa: PLC0415 - see the module
+
     raise typer.Exit(run())
 
 

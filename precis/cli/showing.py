@@ -1,7 +1,7 @@
 """What people see. Results go to standard output, everything else to standard error.
 
 Summaries and names are written by others: control characters are taken out, so that
-none of them can steer the terminal, and nothing is read as rich's markup.
+none of them can steer the terminal.
 """
 
 import json
@@ -10,9 +10,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from precis.client.summary import Citation, Section, Summary
 
@@ -21,6 +18,7 @@ _STEERING: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _QUOTE_LENGTH: Final = 300
+_ROW: Final = "{:<36}  {:<9}  {:<8}  {:>4}  {}"
 
 
 def harmless(text: str) -> str:
@@ -70,20 +68,17 @@ def show_status(summary: Summary) -> None:
 
 
 def show_table(summaries: Iterable[Summary]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for name in ("ID", "STATUS", "TIER", "PERCENT", "CREATED"):
-        # Whole ids, however narrow the terminal: they are there to be copied.
-        table.add_column(name, no_wrap=True, overflow="ignore")
+    """Columns of their full width, also in a pipe: ids are there to be copied."""
+    show(_ROW.format("ID", "STATUS", "TIER", "DONE", "CREATED (UTC)"))
     for summary in summaries:
-        table.add_row(*map(Text, _cells(summary)))
-    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+        show(_ROW.format(*_cells(summary)))
 
 
 def _facts(summary: Summary) -> Iterable[tuple[str, str]]:
     progress, routing = summary.progress, summary.routing
     yield "id", summary.id
     yield "status", summary.status
-    if summary.cancel_requested and not summary.is_finished:
+    if summary.cancel_requested and not summary.is_final:
         yield "cancel", "requested"
     yield "tier", f"{summary.tier} ({routing.reason}, {routing.tokens} tokens)"
     yield "progress", f"{progress.percent}% {progress.phase} {_counted(summary)}"

@@ -106,7 +106,7 @@ def finish(
     summary = yield from _follow(
         summary, limit=limit, on_progress=on_progress, patience=patience
     )
-    if not summary.is_finished or summary.text is not None:
+    if not summary.is_final or summary.text is not None:
         return summary
     if not summary.is_succeeded:
         raise JobFailed(summary)
@@ -151,14 +151,14 @@ def _follow(
         if on_progress is not None:
             on_progress(summary)
         left = _left(end)
-        if summary.is_finished or left <= timedelta(0):
+        if summary.is_final or left <= timedelta(0):
             return summary
         request = requests.summary(summary.id, wait=min(poll, left), etag=etag)
         answer = yield from send(request, patience=patience)
         if answer.status_code != httpx.codes.NOT_MODIFIED:
             summary = parse(answer.content, read_summary)
             etag = answer.headers.get("ETag")
-        if not summary.is_finished and not _has_waited(answer):
+        if not summary.is_final and not _has_waited(answer):
             yield Pause(min(_pause(answer), _left(end)))
 
 

@@ -87,7 +87,7 @@ class Summary:
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
-    def is_finished(self) -> bool:
+    def is_final(self) -> bool:
         return self.status in FINAL
 
     @property

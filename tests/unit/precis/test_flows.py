@@ -53,7 +53,7 @@ def test_without_waiting_the_first_answer_is_the_last() -> None:
 
 def test_a_wait_that_runs_out_gives_the_job_as_it_stands() -> None:
     _, summary = _summarize(answer(202, job()), wait=timedelta(0))
-    assert not summary.is_finished
+    assert not summary.is_final
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "expired"])
