@@ -69,7 +69,7 @@ class GatewayThread:
 
     def start(self) -> "GatewayThread":
         self._thread.start()
-        _wait_for(f"{self.url}/healthz")
+        wait_for(f"{self.url}/healthz")
         return self
 
     def stop(self) -> None:
@@ -110,7 +110,7 @@ def engine_url() -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{url}/health")
+        wait_for(f"{url}/health")
         yield url
     finally:
         engine.terminate()
@@ -180,7 +180,7 @@ def free_port() -> int:
         return port
 
 
-def _wait_for(url: str) -> None:
+def wait_for(url: str) -> None:
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
