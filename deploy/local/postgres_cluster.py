@@ -9,8 +9,11 @@ import os
 import pwd
 import shutil
 import subprocess
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+
+import psutil
 
 from deploy.local.commands import Command, RunAs
 from deploy.local.errands import run_errand
@@ -70,6 +73,19 @@ def _require_entry(folder: Path, user: RunAs, *, remedy: str) -> None:
             f"{folder}: {remedy} enter (chmod o+x on each folder above it), or start "
             "the stack as an ordinary user"
         )
+
+
+def drop_stale_lock(cluster: Path) -> None:
+    """Remove the lock of a dead server whose number another program has got since.
+
+    After a power cut, or in a container that starts anew, Postgres would take that
+    program for itself and refuse. Whatever is named postgres it has to judge alone.
+    """
+    lock = cluster / "postmaster.pid"
+    with suppress(OSError, ValueError, IndexError, psutil.Error):
+        holder = psutil.Process(int(lock.read_text(encoding="utf-8").splitlines()[0]))
+        if holder.name() != "postgres":
+            lock.unlink()
 
 
 async def make_cluster(

@@ -12,7 +12,13 @@ from pathlib import Path
 from deploy.local.commands import Command
 from deploy.local.data_folder import DataFolder
 from deploy.local.parts import HOST, IsReady, Part
-from deploy.local.postgres_cluster import binary, make_cluster, make_home, server_user
+from deploy.local.postgres_cluster import (
+    binary,
+    drop_stale_lock,
+    make_cluster,
+    make_home,
+    server_user,
+)
 
 NAME = "postgres"
 USER = "precis"  # also the name of the database
@@ -41,6 +47,7 @@ class PostgresServer:
                 password=self.password,
                 log=self.folder.log(NAME),
             )
+        drop_stale_lock(cluster)
         return Part(
             name=NAME,
             command=Command(

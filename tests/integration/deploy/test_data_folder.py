@@ -1,6 +1,9 @@
 """Ports, secrets and logs in the data folder are kept as promised."""
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from deploy.local.commands import keep_log_small
 from deploy.local.kafka_jars import fetch, jars_folder
 from deploy.local.parts import HOST
 from deploy.local.port_choice import choose_ports, is_free
+from deploy.local.postgres_cluster import drop_stale_lock
 from deploy.local.refusals import StackRefused
 from deploy.local.secret_files import SecretFiles
 
@@ -43,6 +47,22 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     first = SecretFiles(tmp_path)
     assert first.master_key == SecretFiles(tmp_path).master_key
     assert first.master_key != first.key_pepper
+
+
+def test_a_lock_whose_number_another_program_got_is_dropped(tmp_path: Path) -> None:
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text(f"{os.getpid()}\n{tmp_path}\n")
+    drop_stale_lock(tmp_path)
+    assert not lock.exists()
+
+
+def test_a_lock_of_nobody_is_left_to_postgres(tmp_path: Path) -> None:
+    lock = tmp_path / "postmaster.pid"
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    lock.write_text(f"{ended.pid}\n{tmp_path}\n")
+    drop_stale_lock(tmp_path)
+    assert lock.exists()
 
 
 def test_a_grown_log_is_set_aside_once_and_written_on(tmp_path: Path) -> None:
