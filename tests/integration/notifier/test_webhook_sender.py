@@ -1,17 +1,20 @@
 """What a receiver may do to an attempt: cost it, and nothing else."""
 
 import asyncio
+import contextlib
 import gzip
 import socket
 import ssl
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -23,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from notifier.guarded_transport import GuardedTransport
 from notifier.outcomes import Verdict
 from notifier.public_addresses import Network
 from notifier.webhook_sender import SignedEvent, WebhookSender
@@ -284,11 +288,16 @@ async def test_slow_names_do_not_hold_up_the_others(
     assert {(await each).error for each in slow} == {"timeout"}
 
 
+NAME = "hooks.example"
+
+
 def a_certificate_of_its_own(folder: Path) -> Path:
-    """A key and a certificate for 127.0.0.1 that nobody else vouches for."""
+    """A key and a certificate for NAME and 127.0.0.1 that nobody else vouches for."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(HERE[0][0])])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    alternative = x509.SubjectAlternativeName(
+        [x509.IPAddress(HERE[0][0]), x509.DNSName(NAME)]
+    )
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), 1)
@@ -305,23 +314,55 @@ def a_certificate_of_its_own(folder: Path) -> Path:
     return path
 
 
-@pytest.fixture
-async def tls_port(tmp_path: Path) -> AsyncIterator[int]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(a_certificate_of_its_own(tmp_path))
+@dataclass
+class TlsServer:
+    port: int
+    certificate: Path
+    names_asked: list[str | None]
 
-    def converse(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+@pytest.fixture
+async def tls_server(tmp_path: Path) -> AsyncIterator[TlsServer]:
+    """Answers 200; notes which name each client asked for."""
+    certificate = a_certificate_of_its_own(tmp_path)
+    names: list[str | None] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.sni_callback = lambda _socket, name, _context: names.append(name)
+
+    async def converse(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            await reader.readuntil(b"\r\n\r\n")
+            await receivers.answer()(writer)
         writer.close()
 
     server = await asyncio.start_server(converse, "127.0.0.1", 0, ssl=context)
-    yield server.sockets[0].getsockname()[1]
+    yield TlsServer(server.sockets[0].getsockname()[1], certificate, names)
     server.close()
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_a_failed_attempt(
-    sender: WebhookSender, tls_port: int
+async def test_tls_is_spoken_with_the_name_not_the_address(
+    resolver: list[list[str]], tls_server: TlsServer
 ) -> None:
-    outcome = await sender.send(f"https://127.0.0.1:{tls_port}/", EVENT)
+    trust = ssl.create_default_context(cafile=str(tls_server.certificate))
+    transport = GuardedTransport(trust=trust, allow_networks=HERE, only_allowed=False)
+    resolver.extend([["127.0.0.1"], ["127.0.0.1"]])
+    request = httpx.Request("POST", f"https://{NAME}:{tls_server.port}/")
+    response = await transport.handle_async_request(request)
+    await response.aclose()
+    assert response.status_code == 200
+    assert tls_server.names_asked == [NAME]
+    other = httpx.Request("POST", f"https://other.example:{tls_server.port}/")
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        await transport.handle_async_request(other)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_a_failed_attempt(
+    sender: WebhookSender, tls_server: TlsServer
+) -> None:
+    outcome = await sender.send(f"https://127.0.0.1:{tls_server.port}/", EVENT)
     assert outcome.verdict is Verdict.FAILED
     assert outcome.error == "tls_failed"
 
