@@ -44,7 +44,7 @@ class DataKey:
             return self._cipher.decrypt(
                 box[:_NONCE_BYTES], box[_NONCE_BYTES:], label.encode()
             )
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short for a box
             raise BoxBroken(f"cannot open {label.partition(':')[0]}") from error
 
 

@@ -1,0 +1,77 @@
+"""With 100,000 jobs in every state, each hot statement uses the index made for it."""
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from jobs.operations.claim import CLAIM_SQL
+from jobs.operations.leave import LEAVE_SQL, SWEEP_SQL
+from jobs.operations.wait import EXPIRE_SQL, WAKE_SQL
+from plumbing.database import Database
+from tests.builders import a_tenant
+
+LOAD = """
+INSERT INTO job (id, tenant_id, state, fence, attempt, lease_until, worker_id, run_at,
+                 deadline, tag, tier, routing_reason, tokens, threshold, characters,
+                 options, finished_at, coverage, error_code)
+SELECT gen_random_uuid(), :tenant, s.state, 1, 1,
+       CASE s.state WHEN 'running' THEN now() + interval '1 min' END,
+       CASE s.state WHEN 'running' THEN 'w' END,
+       now() + (n % 1000) * interval '1 min',
+       now() + interval '1 day' + n * interval '1 ms', n, 'batch', 'long_text',
+       5000, 3000, 20000, '{"length": "medium", "citations": false}',
+       CASE WHEN s.state IN ('succeeded', 'failed') THEN now() END,
+       CASE s.state WHEN 'succeeded' THEN 1 END,
+       CASE s.state WHEN 'failed' THEN 'worker_lost' END
+FROM generate_series(1, 100000) n
+CROSS JOIN LATERAL (SELECT CASE WHEN n % 10 < 5 THEN 'queued' WHEN n % 10 < 6 THEN 'retry_wait'
+    WHEN n % 1000 = 777 THEN 'running' WHEN n % 10 = 9 THEN 'failed'
+    ELSE 'succeeded' END AS state) s
+"""
+LEAVE_ARRAYS = (
+    *("ids", "fences", "wishes", "counts", "retry_after", "error_codes"),
+    *("summaries", "citations", "prompt_tokens", "completion_tokens"),
+    *("provenance", "warnings"),
+)
+NO_ROWS: dict[str, Any] = {name: [] for name in LEAVE_ARRAYS}
+STATEMENTS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "claim": (
+        CLAIM_SQL,
+        {
+            "whole": False,
+            "slack": 100_000,
+            "count": 32,
+            "worker": "w",
+            "lease": timedelta(seconds=60),
+        },
+        "job_due",
+    ),
+    "sweep": (SWEEP_SQL, {"pause": timedelta(seconds=2)}, "job_running"),
+    "wake": (WAKE_SQL, {}, "job_wait"),
+    "expire": (EXPIRE_SQL, {}, "job_deadline"),
+    "leave": (
+        LEAVE_SQL,
+        NO_ROWS | {"ids": [uuid4()], "fences": [1], "wishes": ["queued"]},
+        "job_pkey",
+    ),
+}
+
+
+async def test_hot_statements_use_their_indexes(database: Database) -> None:
+    tenant = await a_tenant(database)
+    async with database.statement() as tx:
+        await tx.execute(text(LOAD), {"tenant": tenant.id})
+        await tx.execute(text("VACUUM ANALYZE job"))
+    for name, (statement, values, index) in STATEMENTS.items():
+        plan = await _explain(database, statement, values)
+        assert re.search(rf"Scan (using|on) {index}\b", plan), f"{name}:\n{plan}"
+        assert "Seq Scan on job " not in plan, f"{name}:\n{plan}"
+
+
+async def _explain(database: Database, statement: str, values: dict[str, Any]) -> str:
+    async with database.transaction() as tx:
+        rows = await tx.execute(text("EXPLAIN " + statement), values)
+        return "\n".join(row[0] for row in rows)

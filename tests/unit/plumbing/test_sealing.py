@@ -1,0 +1,48 @@
+"""Boxes open only with their key, under their label, unchanged."""
+
+import base64
+
+import pytest
+
+from plumbing.sealing import BoxBroken, DataKey, KeyMalformed, MasterKey
+
+MASTER = base64.b64encode(b"m" * 32).decode()
+
+
+def test_a_sealed_text_comes_back_and_is_not_in_the_box() -> None:
+    key = DataKey.generate()
+    box = key.seal(b"the text", label="text:1")
+    assert key.open(box, label="text:1") == b"the text"
+    assert b"the text" not in box
+
+
+def test_the_same_text_never_makes_the_same_box() -> None:
+    key = DataKey.generate()
+    assert key.seal(b"x", label="l") != key.seal(b"x", label="l")
+
+
+def test_another_label_key_or_byte_breaks_the_box() -> None:
+    key = DataKey.generate()
+    box = key.seal(b"x", label="l")
+    for broken in (box[:-1] + bytes([box[-1] ^ 1]), box[:-1], b"", b"short"):
+        with pytest.raises(BoxBroken):
+            key.open(broken, label="l")
+    with pytest.raises(BoxBroken):
+        key.open(box, label="m")
+    with pytest.raises(BoxBroken):
+        DataKey.generate().open(box, label="l")
+
+
+def test_a_wrapped_key_opens_what_it_sealed() -> None:
+    master, key = MasterKey(MASTER), DataKey.generate()
+    wrapped = master.wrap(key, label="job-key:1")
+    box = key.seal(b"x", label="l")
+    assert master.unwrap(wrapped, label="job-key:1").open(box, label="l") == b"x"
+    with pytest.raises(BoxBroken):
+        master.unwrap(wrapped, label="job-key:2")
+
+
+@pytest.mark.parametrize("encoded", ["", "short", "!!!!", MASTER[:-8]])
+def test_a_malformed_master_key_is_refused_with_the_remedy(encoded: str) -> None:
+    with pytest.raises(KeyMalformed, match="PRECIS_MASTER_KEY"):
+        MasterKey(encoded)
