@@ -4,7 +4,10 @@ Built from a context that is ready to use; opening and closing that is
 `composition`'s. The interactive documentation is off: it loads code from a CDN.
 """
 
+from typing import Final
+
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from gateway import (
     cancelling,
@@ -20,6 +23,14 @@ from gateway.doorway import Doorway
 from gateway.openapi import describe
 from gateway.problem_answers import handle_problems
 
+# FastAPI's own would write exceptions out with their messages, and costs each request.
+_NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+}
+
 
 def create_app(gateway: Gateway) -> FastAPI:
     app = FastAPI(
@@ -28,6 +39,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.gateway = gateway
     app.state.readiness = pages.Readiness(gateway.database)

@@ -7,7 +7,7 @@ is asked for again each time.
 
 import hmac
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -19,7 +19,8 @@ from jobs.api_keys import ApiKey, parse_api_key
 from jobs.store.tenant_store import StoredKey, find_key
 from plumbing.database import Database
 
-_REMEMBERED_SECONDS: Final = 10.0
+_REMEMBERED_SECONDS: Final = 8.0
+_REFRESH_SECONDS: Final = 2.0
 _MAX_REMEMBERED: Final = 10_000
 _SCHEME: Final = "bearer "
 
@@ -59,10 +60,15 @@ class KeyRing:
         return known.caller
 
     async def _look_up(self, key: ApiKey, secret_hmac: bytes) -> _Remembered:
-        self._remembered.pop(secret_hmac, None)
+        stale = self._remembered.get(secret_hmac)
+        if stale is not None:
+            # One request asks again, the others of this moment go on meanwhile.
+            until = time.monotonic() + _REFRESH_SECONDS
+            self._remembered[secret_hmac] = replace(stale, until=until)
         async with self._database.statement() as tx:
             stored = await find_key(tx, key.id)
         if stored is None or not _fits(stored, secret_hmac):
+            self._remembered.pop(secret_hmac, None)
             raise RequestRefused("unauthorized")
         if len(self._remembered) >= _MAX_REMEMBERED:
             self._remembered.clear()

@@ -1,10 +1,10 @@
 """How a job is told to the caller who asked for it: 200 finished, 202 accepted."""
 
-import json
 import re
 from typing import Final
 
 from fastapi import Request, Response
+from pydantic_core import to_json
 
 from gateway.context import Gateway
 from gateway.ordering import Outcome
@@ -40,7 +40,7 @@ def summary_answer(
     if outcome.is_replay:
         headers["Idempotency-Replayed"] = "true"
     return Response(
-        json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+        to_json(document),
         status_code=200 if job.is_final else 202,
         headers=headers,
         media_type="application/json",
@@ -52,4 +52,4 @@ def _base_url(request: Request, gateway: Gateway) -> str:
         return gateway.settings.public_url.rstrip("/")
     host = request.headers.get("host", "")
     # Whatever cannot be a host would make the address point elsewhere.
-    return f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else ""
+    return f"{request.scope['scheme']}://{host}" if _HOST.fullmatch(host) else ""
