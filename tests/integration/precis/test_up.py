@@ -49,7 +49,10 @@ def _living(folder: Path) -> list[psutil.Process]:
 
 async def test_up_serves_until_ctrl_c_and_leaves_nothing(cli: Cli) -> None:
     running = await cli.start("up", "--ready-file", "told.json")
-    line = await _tell(running.stdout, until="Precis is up at http")
+    try:
+        line = await _tell(running.stdout, until="Precis is up at http")
+    except AssertionError:
+        pytest.fail((await finish(running)).err)
     told = json.loads((cli.folder / "told.json").read_text())
     assert told["url"] in line
 
