@@ -59,6 +59,8 @@ class Database:
             max_overflow=0,
             pool_timeout=_CONNECT_SECONDS,
             pool_pre_ping=False,
+            # An error's message must not bring addresses and metadata into a log.
+            hide_parameters=True,
             # Every use ends in COMMIT, ROLLBACK or autocommit: nothing to reset.
             pool_reset_on_return=None,
             connect_args={
