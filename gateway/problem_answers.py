@@ -14,6 +14,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -30,6 +31,7 @@ _CODE_OF_STATUS: Final = {
     413: "body_too_large",
     429: "rate_limited",
 }
+_CLIENT_CLOSED_REQUEST: Final = 499  # nginx's number; nobody is left to read it
 _random: Final = random.Random()  # noqa: S311  only keeps callers apart
 
 
@@ -132,6 +134,10 @@ def handle_problems(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         return problem_response(request.scope, _of_invalid_parameters(error))
 
+    async def left(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=_CLIENT_CLOSED_REQUEST)
+
+    app.add_exception_handler(ClientDisconnect, left)  # type: ignore[arg-type]
     app.add_exception_handler(RequestRefused, refused)  # type: ignore[arg-type]
     app.add_exception_handler(JobError, job_error)  # type: ignore[arg-type]
     app.add_exception_handler(DatabaseUnavailable, database)  # type: ignore[arg-type]

@@ -180,6 +180,10 @@ async def test_a_caller_who_leaves_stops_the_engine_and_leaves_nothing(
             return await door.count_rows() == NOTHING
 
         await until(is_clean)
+        # Counted as a caller who left, not as a fault of ours.
+        metrics = (await door.client.get("/metrics")).text
+        assert 'route="/v1/summaries",status="499"' in metrics
+        assert 'status="500"' not in metrics
         engine.answer = first_words
         again = await door.post(Idempotency_Key="mine")
         assert again.status_code == 200
