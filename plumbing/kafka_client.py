@@ -95,6 +95,7 @@ class HintProducer:
                 future.get(timeout=0)
         except KafkaError:
             # Its queue still holds what failed: the next try starts from nothing.
+            producer._sender.force_close()  # noqa: SLF001  close() would wait for it
             self._discard()
             raise
 
@@ -102,7 +103,7 @@ class HintProducer:
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(KafkaTimeoutError):  # what it still held is given up
-                producer.close(timeout=0)
+                producer.close(timeout=_CLOSE_MS / 1000)
 
 
 class HintConsumer:

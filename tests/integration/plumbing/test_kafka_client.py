@@ -224,7 +224,7 @@ async def test_a_frozen_broker_is_noticed_and_then_served_again(
         started = time.monotonic()
         with pytest.raises(KafkaUnavailable):
             await producer.send_many(settings.kafka_topic, records)
-        assert time.monotonic() - started < 12
+        assert time.monotonic() - started < 20  # delivery, then giving up
     finally:
         os.kill(broker, signal.SIGCONT)
     await producer.send_many(settings.kafka_topic, records)
