@@ -40,8 +40,8 @@ class Pace:
     webhook_lease: timedelta = timedelta(seconds=30)
     mail_lease: timedelta = timedelta(seconds=60)
     idle: timedelta = timedelta(milliseconds=250)
-    busy: timedelta = timedelta(milliseconds=10)
-    """Between claims while there is work: they grow with the load."""
+    busy: timedelta = timedelta(milliseconds=25)
+    """Between any two claims: under load they grow instead of becoming many."""
     sweep: timedelta = timedelta(seconds=5)
     farewell: timedelta = timedelta(seconds=15)
     """What is being sent when the process stops may take so long to end."""
@@ -65,13 +65,17 @@ class SendingLoop:
         self._clock = clock
         self._pace = pace
         self._in_flight: dict[asyncio.Task[None], ClaimedDelivery] = {}
+        self._freed = asyncio.Event()
         self._sweep_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            self._freed.clear()
             claimed = await self._round()
-            pause = self._pace.busy if claimed else self._pace.idle
-            await sleep_or_stop(stop, pause)
+            await sleep_or_stop(stop, self._pace.busy)
+            if not claimed:
+                # What has ended meanwhile may have made room in a busy lane.
+                await sleep_or_stop(self._freed, self._pace.idle)
         await self.stop()
 
     async def run_once(self) -> int:
@@ -162,6 +166,7 @@ class SendingLoop:
     def _come_back(self, task: asyncio.Task[None]) -> None:
         self._lanes.give_back(self._in_flight.pop(task))
         self._metrics.in_flight.set(len(self._in_flight))
+        self._freed.set()
 
     async def _deliver(self, delivery: ClaimedDelivery, job: Job | None) -> None:
         """One delivery, at the edge of its task: nothing escapes."""

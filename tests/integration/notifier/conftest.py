@@ -25,7 +25,7 @@ HERE = (IPv4Network("127.0.0.1/32"),)
 
 class MakeLoop(Protocol):
     def __call__(
-        self, *, relay_port: int = 1, limit: float = 5, lease: float = 30
+        self, *, relay_port: int = 1, limit: float = 5, idle: float = 0.02
     ) -> SendingLoop: ...
 
 
@@ -36,7 +36,7 @@ async def make_loop(
     couriers: list[Courier] = []
 
     def make(
-        *, relay_port: int = 1, limit: float = 5, lease: float = 30
+        *, relay_port: int = 1, limit: float = 5, idle: float = 0.02
     ) -> SendingLoop:
         metrics = NotifierMetrics(CollectorRegistry())
         courier = Courier(
@@ -65,9 +65,9 @@ async def make_loop(
             metrics=metrics,
             clock=SystemClock(),
             pace=Pace(
-                webhook_lease=timedelta(seconds=lease),
-                mail_lease=timedelta(seconds=lease),
-                idle=timedelta(milliseconds=20),
+                webhook_lease=timedelta(seconds=30),
+                mail_lease=timedelta(seconds=30),
+                idle=timedelta(seconds=idle),
                 sweep=timedelta(0),
                 farewell=timedelta(seconds=1),
             ),

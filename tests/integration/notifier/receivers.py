@@ -26,6 +26,14 @@ def answer(status: int = 200, *, headers: str = "", body: bytes = b"ok") -> Beha
     return behave
 
 
+def answer_after(seconds: float) -> Behaviour:
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        await answer()(writer)
+
+    return behave
+
+
 async def hang(_writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(3600)
 

@@ -275,3 +275,23 @@ async def test_a_failing_lane_rests(
     loop = make_loop()
     claimed = [await send_due(loop) for _ in range(4)]
     assert claimed == [LANE_LIMIT, 0, 0, 0]
+
+
+async def test_a_busy_lane_goes_on_as_soon_as_there_is_room(
+    database: Database, make_loop: MakeLoop, receiver: Receiver
+) -> None:
+    tenant = await a_tenant(database)
+    await deliveries(database, tenant, lane="host:busy", count=100)
+    await rows(
+        database,
+        "UPDATE delivery SET receiver = :url || '?' || id RETURNING id",
+        url=receiver.url,
+    )
+    receiver.behaviour = receivers.answer_after(0.1)
+    loop, stop = make_loop(idle=2), asyncio.Event()
+    running = asyncio.create_task(loop.run(stop))
+    # Without being woken it would take a pause for each five: 40 seconds.
+    await eventually(partial(_has_received, receiver, 100))
+    stop.set()
+    await running
+    assert receiver.most_open <= LANE_LIMIT
