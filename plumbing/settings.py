@@ -8,6 +8,9 @@ the part it configures is checked by that part.
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -50,9 +53,27 @@ def _check_level(level: str) -> str:
     return level
 
 
+def _as_span(value: Any) -> Any:
+    """A plain number means seconds; pydantic reads ISO 8601 and h:m:s itself."""
+    if isinstance(value, str):
+        with suppress(ValueError, OverflowError):
+            return timedelta(seconds=float(value))
+    return value
+
+
+def _check_span(span: timedelta) -> timedelta:
+    if span <= timedelta(0):
+        raise ValueError("a span longer than nothing is expected, in seconds")
+    return span
+
+
+Span = Annotated[timedelta, BeforeValidator(_as_span), AfterValidator(_check_span)]
 EngineUrl = Annotated[str, AfterValidator(_check_engine_url)]
 # NoDecode: the variable holds a plain comma separated list, not JSON.
 EngineUrls = Annotated[tuple[EngineUrl, ...], NoDecode, BeforeValidator(_split)]
+Networks = Annotated[
+    tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)
+]
 LogLevel = Annotated[str, BeforeValidator(_upper), AfterValidator(_check_level)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 

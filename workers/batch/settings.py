@@ -9,6 +9,7 @@ from plumbing.settings import (
     DatabaseSettings,
     EngineSettings,
     SecretSettings,
+    Span,
 )
 
 
@@ -21,9 +22,9 @@ class WorkerSettings(DatabaseSettings, BrokerSettings, EngineSettings, SecretSet
     """Code points of text in memory at once; one longer text still gets its turn."""
     engine_calls: int = Field(default=64, ge=1)
     """Calls in flight to each engine of the batch pool."""
-    engine_call_limit: timedelta = timedelta(minutes=5)
-    job_lease: timedelta = timedelta(seconds=60)
-    job_soft_limit: timedelta = timedelta(minutes=14)
+    engine_call_limit: Span = timedelta(minutes=5)
+    job_lease: Span = timedelta(seconds=60)
+    job_soft_limit: Span = timedelta(minutes=14)
     """An attempt that takes longer hands the job back, with its chunks stored."""
-    stop_grace: timedelta = timedelta(seconds=10)
+    stop_grace: Span = timedelta(seconds=10)
     """How long jobs may go on after SIGTERM before they are handed back."""

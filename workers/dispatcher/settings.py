@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from plumbing.settings import BrokerSettings, DatabaseSettings, KafkaSettings
+from plumbing.settings import BrokerSettings, DatabaseSettings, KafkaSettings, Span
 
 
 class DispatcherSettings(DatabaseSettings, KafkaSettings, BrokerSettings):
-    reconcile_interval: timedelta = timedelta(seconds=1)
+    reconcile_interval: Span = timedelta(seconds=1)
     """How often lapsed leases, ended pauses and passed deadlines are looked for."""
-    hint_patience: timedelta = timedelta(seconds=5)
+    hint_patience: Span = timedelta(seconds=5)
     """How long due jobs and free room may meet before hints count as lost."""
-    job_lease: timedelta = timedelta(seconds=60)
+    job_lease: Span = timedelta(seconds=60)
     """The workers' lease; the first retry after a lost worker is scaled with it."""
