@@ -18,10 +18,11 @@ from jobs.store import tenant_store
 from jobs.store.tenant_store import StoredKey, Tenant, TooManyKeys
 from notifier.mail_addresses import AddressRefused, check_mail_address
 from notifier.signatures import new_secret
-from plumbing.database import Database, DatabaseUnavailable, RowRefused, Transaction
+from plumbing.database import Database, RowRefused, Transaction
 from plumbing.sealing import BoxBroken, KeyMalformed, MasterKey
 from plumbing.settings import DatabaseSettings, SecretSettings, read_settings
 from precis.cli.exits import CommandRefused, Exit
+from precis.cli.tables import open_database
 
 LOCAL_TENANT: Final = "local"
 _LOCAL_OWNER: Final = "owner@example.com"
@@ -176,18 +177,9 @@ async def open_tenancy() -> AsyncIterator[Tenancy]:
         master_key = MasterKey(settings.master_key.get_secret_value())
     except KeyMalformed as error:
         raise CommandRefused(f"{error}.", status=Exit.USAGE) from error
-    database = Database(settings.database_url.get_secret_value(), pool_size=1)
     pepper = settings.key_pepper.get_secret_value().encode()
-    try:
+    async with open_database(settings) as database:
         yield Tenancy(database, master_key=master_key, pepper=pepper)
-    except DatabaseUnavailable as error:
-        raise CommandRefused(
-            "Postgres does not answer. Check PRECIS_DATABASE_URL, and that its "
-            "server runs.",
-            status=Exit.NOT_REACHABLE,
-        ) from error
-    finally:
-        await database.close()
 
 
 async def _get_id(tx: Transaction, name: str) -> UUID:

@@ -126,6 +126,8 @@ async def test_another_master_key_is_recognized(admin: Cli, acme: str) -> None:
         ("PRECIS_MASTER_KEY", "too short", 2),
         ("PRECIS_KEY_PEPPER", "", 2),
         ("PRECIS_DATABASE_URL", "postgresql://u:sesame@127.0.0.1:1/x", 3),
+        ("PRECIS_DATABASE_URL", "postgresql://u:sesame@127.0.0.1:port/x", 2),
+        ("PRECIS_DATABASE_URL", "mysql://u:sesame@127.0.0.1/x", 2),
     ],
 )
 async def test_settings_that_do_not_work_are_named_and_not_shown(
@@ -148,3 +150,16 @@ async def test_migrations_may_be_started_twice_at_once(
     assert [outcome.status for outcome in done] == [0, 0], done
     assert await rows(database, "SELECT count(*) FROM tenant") == [(0,)]
     assert await rows(database, "SELECT count(*) FROM alembic_version") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("url", "status"), [("sesame", 2), ("postgresql://u:sesame@127.0.0.1:1/x", 3)]
+)
+async def test_a_database_that_is_not_there_is_not_migrated(
+    admin: Cli, url: str, status: int
+) -> None:
+    admin.environment["PRECIS_DATABASE_URL"] = url
+    outcome = await admin.run("migrate")
+    assert (outcome.status, "PRECIS_DATABASE_URL" in outcome.err) == (status, True)
+    assert "sesame" not in outcome.err
+    assert "Traceback" not in outcome.err
