@@ -15,7 +15,7 @@ import typer
 from jobs.api_keys import parse_api_key
 from jobs.ids import TENANT, show_id
 from precis.cli.exits import CommandRefused, Exit
-from precis.cli.showing import say, show, show_json
+from precis.screen.showing import say, show, show_json
 
 if TYPE_CHECKING:
     from precis.cli.tenancy import Tenancy

@@ -7,8 +7,10 @@ from typing import Annotated, Final
 import typer
 
 from precis.cli.address import DEFAULT_DATA, DataOption, open_client
-from precis.cli.progress import bar
-from precis.cli.showing import (
+from precis.client.blocking import Client
+from precis.client.page import ListOptions
+from precis.screen.progress import bar
+from precis.screen.showing import (
     say,
     show,
     show_citations,
@@ -17,8 +19,6 @@ from precis.cli.showing import (
     show_status,
     show_table,
 )
-from precis.client.blocking import Client
-from precis.client.page import ListOptions
 
 _PAGE_MAX: Final = 100
 

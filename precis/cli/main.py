@@ -13,9 +13,9 @@ from plumbing.settings import SettingsRefused
 from precis.cli import following, running
 from precis.cli.admin import admin
 from precis.cli.exits import MEANINGS, CommandRefused, Exit, Verdict, judge
-from precis.cli.showing import say
 from precis.cli.summarizing import summarize
 from precis.client.errors import Busy, PrecisError
+from precis.screen.showing import say
 
 _EXIT_CODES: Final = "  \n".join(
     f"{code.value}: {meaning}" for code, meaning in MEANINGS.items()

@@ -11,7 +11,7 @@ import typer
 
 from precis.cli.address import DEFAULT_DATA
 from precis.cli.exits import CommandRefused, Exit
-from precis.cli.showing import show
+from precis.screen.showing import show
 
 
 def up(

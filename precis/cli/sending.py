@@ -12,8 +12,6 @@ from typing import Protocol
 
 from precis.cli.documents import Document, Source
 from precis.cli.exits import CommandRefused, Exit, judge
-from precis.cli.progress import bar
-from precis.cli.showing import say
 from precis.client.blocking import Client
 from precis.client.errors import (
     AnswerGarbled,
@@ -24,6 +22,8 @@ from precis.client.errors import (
 )
 from precis.client.requests import SubmitOptions
 from precis.client.summary import Summary
+from precis.screen.progress import bar
+from precis.screen.showing import say
 
 _ENDS_ALL = (NotReachable, AnswerGarbled, Unauthorized, Busy)
 

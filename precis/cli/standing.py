@@ -14,7 +14,7 @@ from plumbing.logs import configure_logs
 from plumbing.process import run
 from plumbing.settings import EngineSettings, ServiceSettings, read_settings
 from precis.cli.exits import CommandRefused, Exit
-from precis.cli.showing import say, show
+from precis.screen.showing import say, show
 
 
 def keep_up(options: StackOptions) -> Exit:

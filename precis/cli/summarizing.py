@@ -11,10 +11,10 @@ from precis.cli.address import DEFAULT_DATA, DataOption, open_client
 from precis.cli.documents import find_sources
 from precis.cli.exits import CommandRefused, judge
 from precis.cli.sending import Sending, Sent
-from precis.cli.showing import say, show, show_citations, show_json
 from precis.client.errors import JobFailed, PrecisError, Refused
 from precis.client.requests import SubmitOptions
 from precis.client.summary import Length, Summary
+from precis.screen.showing import say, show, show_citations, show_json
 
 _LENGTHS: Final = ("short", "medium", "long")
 

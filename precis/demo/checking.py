@@ -1,6 +1,6 @@
 """What the demo claims, it checks: a claim that is not true ends it with status 1."""
 
-from precis.cli.showing import show
+from precis.screen.showing import show
 
 
 class DemoFailed(Exception):

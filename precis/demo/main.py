@@ -22,12 +22,12 @@ from deploy.local.stack import LocalStack, StackOptions
 from plumbing.logs import configure_logs
 from plumbing.process import run as run_process
 from plumbing.settings import ServiceSettings, read_settings
-from precis.cli.showing import say, show
 from precis.client.asynchronous import AsyncClient
 from precis.client.errors import PrecisError
 from precis.demo import steps
 from precis.demo.checking import DemoFailed, check
 from precis.demo.receiver import WebhookReceiver
+from precis.screen.showing import say, show
 
 _RECIPIENT: Final = "reader@example.com"
 

@@ -7,14 +7,14 @@ from time import monotonic
 
 from deploy.local.memory import measure_pss
 from deploy.local.ready import Ready
-from precis.cli.progress import bar
-from precis.cli.showing import show
 from precis.client.asynchronous import AsyncClient
 from precis.client.summary import Summary
 from precis.demo.checking import DemoFailed, check, headline
 from precis.demo.evidence import gather_evidence
 from precis.demo.receiver import WebhookReceiver, plain_text, wait_for_mail
 from precis.demo.texts import SHORT_TEXT, long_text
+from precis.screen.progress import bar
+from precis.screen.showing import show
 
 _CITATIONS_SHOWN = 3
 _MOST_MEMORY = 1_200_000_000

@@ -6,10 +6,10 @@ import pytest
 import typer
 
 from precis.cli.exits import MEANINGS, Exit, exit_table, judge
-from precis.cli.showing import harmless
 from precis.cli.summarizing import parse_length
 from precis.client.errors import PrecisError, Refused
 from precis.client.problem import Problem, read_problem
+from precis.screen.showing import harmless
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from precis.cli.showing import harmless
 from precis.client.flows import OnProgress
 from precis.client.summary import Summary
+from precis.screen.showing import harmless
 
 
 @contextmanager
