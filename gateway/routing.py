@@ -6,11 +6,12 @@ the interface and do not change.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
-from gateway.submission import AskedTier
 from jobs.lifecycle import Tier
-from plumbing.engine_pool import PoolState
+from plumbing.pool_state import PoolState
+
+AskedTier = Literal["auto", "realtime", "batch"]
 
 # A full pool is worth waiting for when batch would hardly be in time.
 _TOO_SOON_FOR_BATCH: Final = timedelta(seconds=60)

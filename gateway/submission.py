@@ -13,12 +13,12 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from gateway.problem_answers import field_refused
 from gateway.request_models import TAG_MARK, RequestPart, read_part
+from gateway.routing import AskedTier
 from gateway.times import parse_time
 from jobs.lifecycle import DEFAULT_DEADLINE, MAX_DEADLINE
 from jobs.summarizing.cleaning import looks_binary, visible
 from jobs.summarizing.lengths import LEAST_WORDS, MOST_WORDS
 
-AskedTier = Literal["auto", "realtime", "batch"]
 NamedLength = Literal["short", "medium", "long"]
 
 _NAMED = f"{TAG_MARK}named"

@@ -18,6 +18,7 @@ from plumbing.engine_client import Completion, EngineClient, EngineRequest
 from plumbing.engine_discovery import ServedModel
 from plumbing.engine_errors import EngineError, EngineRefused, EngineUnavailable
 from plumbing.engine_seats import Engine, Seats
+from plumbing.pool_state import PoolState
 from plumbing.process import sleep_or_stop
 
 _CALM_PROBES: Final = timedelta(seconds=15)
@@ -29,24 +30,6 @@ _MAX_MISSED_PROBES: Final = 3
 class Answer:
     completion: Completion
     engine: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolState:
-    """The pool at one moment; `in_flight` and `capacity` are of the healthy engines."""
-
-    healthy: int
-    engines: int
-    in_flight: int
-    capacity: int
-
-    @property
-    def is_down(self) -> bool:
-        return self.healthy == 0
-
-    @property
-    def is_saturated(self) -> bool:
-        return self.in_flight >= self.capacity
 
 
 class EnginePool:

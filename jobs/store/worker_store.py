@@ -1,10 +1,10 @@
 """The batch workers that live, how much they can hold, and how much work is due."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import text
 
+from jobs.batch_load import BatchLoad
 from plumbing.database import Transaction
 
 _REPORT: Final = """
@@ -32,15 +32,6 @@ async def forget_lost_workers(tx: Transaction) -> None:
             " WHERE seen_at < statement_timestamp() - interval '1 hour'"
         )
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchLoad:
-    workers: int
-    slots: int
-    running: int
-    due: int
-    """Jobs that a claim would find now, counted up to the number asked for."""
 
 
 _LOAD: Final = """

@@ -12,8 +12,9 @@ from typing import Final
 
 import structlog
 
+from jobs.batch_load import BatchLoad
 from jobs.messages.hint import HintMalformed, decode_hint, split_claims
-from jobs.store.worker_store import BatchLoad, read_load
+from jobs.store.worker_store import read_load
 from plumbing.database import Database, DatabaseUnavailable
 from plumbing.kafka_client import HintConsumer, HintProducer
 from plumbing.kafka_records import KafkaUnavailable, Received, Record

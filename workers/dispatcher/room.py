@@ -4,8 +4,8 @@ A waiting message counts as the most jobs that a message can ask for, so that Va
 never holds more work than there is room, and the backlog stays in Kafka.
 """
 
+from jobs.batch_load import BatchLoad
 from jobs.messages.hint import MAX_JOBS_PER_MESSAGE
-from jobs.store.worker_store import BatchLoad
 
 _MESSAGES_PER_WORKER = 4
 

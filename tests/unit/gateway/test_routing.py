@@ -7,7 +7,7 @@ import pytest
 
 from gateway.routing import NoRoute, Route, choose_tier
 from jobs.lifecycle import Tier
-from plumbing.engine_pool import PoolState
+from plumbing.pool_state import PoolState
 
 CALM = PoolState(healthy=1, engines=1, in_flight=0, capacity=4)
 FULL = PoolState(healthy=1, engines=1, in_flight=4, capacity=4)

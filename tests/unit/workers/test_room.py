@@ -2,8 +2,8 @@
 
 import pytest
 
+from jobs.batch_load import BatchLoad
 from jobs.messages.hint import MAX_JOBS_PER_MESSAGE
-from jobs.store.worker_store import BatchLoad
 from workers.dispatcher.room import find_room, message_size
 
 
