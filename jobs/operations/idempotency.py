@@ -36,7 +36,8 @@ _RESERVE: Final = """
 INSERT INTO idempotency_key AS k
     (tenant_id, key, fingerprint, job_id, lease_until, expires_at)
 VALUES (:tenant, :key, :fingerprint, :job,
-        statement_timestamp() + CAST(:lease AS interval), statement_timestamp() + CAST(:lease AS interval))
+        statement_timestamp() + CAST(:lease AS interval),
+        statement_timestamp() + CAST(:lease AS interval))
 ON CONFLICT (tenant_id, key) DO UPDATE
 SET fingerprint = excluded.fingerprint, job_id = excluded.job_id,
     lease_until = excluded.lease_until, expires_at = excluded.expires_at

@@ -251,6 +251,7 @@ CREATE INDEX delivery_sending ON delivery (lane) WHERE state = 'sending';
 CREATE INDEX delivery_endpoint ON delivery (endpoint_id, created_at, id)
     WHERE endpoint_id IS NOT NULL;
 CREATE INDEX delivery_job ON delivery (job_id);
+CREATE INDEX delivery_replays ON delivery (replay_of) WHERE replay_of IS NOT NULL;
 
 CREATE TABLE delivery_attempt (
     delivery_id uuid NOT NULL REFERENCES delivery,

@@ -35,6 +35,7 @@ CATCH_ALL = {
     "plumbing/group_commit.py",
     "plumbing/health.py",
     "gateway/doorway.py",
+    "notifier/sending_loop.py",
     "workers/batch/attempt.py",
 }
 READS_ENVIRONMENT = {"plumbing/settings.py"}
