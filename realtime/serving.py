@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import structlog
 
-from jobs.counting import prompt_was_cut
-from jobs.summarizing.checks import OutputUnusable, check_output
+from jobs.asking import PromptCut, Question, ask, provenance
+from jobs.summarizing.checks import OutputUnusable
 from jobs.summarizing.citations import cite
 from jobs.summarizing.cleaning import prepare
 from jobs.summarizing.lengths import Length, LengthPlan, plan_lengths
-from jobs.summarizing.prompts import PROMPT_VERSION, Prompt, summary_prompt
-from plumbing.engine_client import Completion, EngineRequest, Message
+from jobs.summarizing.prompts import summary_prompt
+from plumbing.engine_client import Completion
 from plumbing.engine_errors import (
     EngineError,
     EngineGarbled,
@@ -52,10 +52,6 @@ class HandOver:
     reason: str
 
 
-class _PromptCut(Exception):
-    """The engine read less than it was sent."""
-
-
 async def serve(
     text: str,
     *,
@@ -66,10 +62,11 @@ async def serve(
     request_id: str,
 ) -> Served | HandOver:
     """Summarize the text within `limit`; trouble of any kind is a `HandOver`."""
-    call = _Call(pool, text, length=length, request_id=request_id, limit=limit)
+    plan = plan_lengths(length, context=pool.context, chunk_count=1)
+    call = _Call(pool, text, plan, limit=limit)
     try:
-        completion = await call.usable_completion()
-    except (EngineError, OutputUnusable, _PromptCut) as error:
+        completion = await call.usable_completion(request_id)
+    except (EngineError, OutputUnusable, PromptCut) as error:
         reason = _reason(error)
         log.info("realtime.handed_over", reason=reason, request_id=request_id)
         return HandOver(reason)
@@ -79,8 +76,8 @@ async def serve(
         citations=_cite(summary, text) if with_citations else None,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
-        provenance=_provenance(pool),
-        warnings=call.warnings,
+        provenance=provenance(pool.served),
+        warnings=tuple(sorted(note.value for note in prepare(text).notes)),
     )
 
 
@@ -88,63 +85,35 @@ class _Call:
     """The tries for one text under one clock."""
 
     def __init__(
-        self,
-        pool: EnginePool,
-        text: str,
-        *,
-        length: Length,
-        request_id: str,
-        limit: timedelta,
+        self, pool: EnginePool, text: str, plan: LengthPlan, *, limit: timedelta
     ) -> None:
         self._ends = time.monotonic() + limit.total_seconds()
         self._pool = pool
-        self._text = text
-        self._plan = plan_lengths(length, context=pool.context, chunk_count=1)
-        self._prompt = summary_prompt(text, self._plan.words)
-        self._request = _request(self._prompt, self._plan, pool.model, request_id)
-        self.warnings = tuple(sorted(note.value for note in prepare(text).notes))
+        self._question = Question(
+            prompt=summary_prompt(text, plan.words),
+            source=text,
+            words=plan.words,
+            max_tokens=plan.max_tokens,
+        )
 
-    @property
-    def time_left(self) -> timedelta:
-        return timedelta(seconds=self._ends - time.monotonic())
-
-    async def usable_completion(self) -> Completion:
+    async def usable_completion(self, request_id: str) -> Completion:
         for _ in range(_MAX_TRIES - 1):
             try:
-                return await self._ask()
+                return await self._ask(request_id)
             except (EngineGarbled, OutputUnusable):
                 # Another engine, or the same one with another batch, may do better.
                 continue
-        return await self._ask()
+        return await self._ask(request_id)
 
-    async def _ask(self) -> Completion:
-        left = max(self.time_left, timedelta(milliseconds=1))
-        wait = min(left, _LONGEST_QUEUE)
-        answer = await self._pool.complete(self._request, timeout=left, wait=wait)
-        completion = answer.completion
-        if prompt_was_cut(
-            self._prompt.user, completion.prompt_tokens, served=self._pool.served
-        ):
-            raise _PromptCut
-        check_output(
-            completion.text,
-            source=self._text,
-            finish_reason=completion.finish_reason,
-            max_tokens=self._plan.max_tokens,
-            words=self._plan.words,
+    async def _ask(self, request_id: str) -> Completion:
+        left = timedelta(seconds=max(self._ends - time.monotonic(), 0.001))
+        return await ask(
+            self._pool,
+            self._question,
+            request_id=request_id,
+            limit=left,
+            wait=min(left, _LONGEST_QUEUE),
         )
-        return completion
-
-
-def _request(
-    prompt: Prompt, plan: LengthPlan, model: str, request_id: str
-) -> EngineRequest:
-    return EngineRequest(
-        model=model,
-        messages=(Message("system", prompt.system), Message("user", prompt.user)),
-        max_tokens=plan.max_tokens,
-        request_id=request_id,
-    )
 
 
 def _reason(error: Exception) -> str:
@@ -154,7 +123,7 @@ def _reason(error: Exception) -> str:
         return "pool_down"
     if isinstance(error, OutputUnusable | EngineGarbled):
         return "output_unusable"
-    if isinstance(error, _PromptCut):
+    if isinstance(error, PromptCut):
         return "prompt_cut"
     if isinstance(error, EngineRefused):
         return "engine_refused"
@@ -164,15 +133,3 @@ def _reason(error: Exception) -> str:
 
 def _cite(summary: str, text: str) -> list[dict[str, Any]]:
     return [asdict(citation) for citation in cite(summary, text)]
-
-
-def _provenance(pool: EnginePool) -> dict[str, Any]:
-    """What is known of the engine; its address is nobody's business."""
-    return {
-        "model": pool.model,
-        "revision": None,
-        "engine": pool.served.owned_by or None,
-        "dtype": None,
-        "gpu_class": None,
-        "prompt_version": PROMPT_VERSION,
-    }

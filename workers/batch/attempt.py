@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from jobs.asking import PromptCut
 from jobs.counting import TokenCounter
 from jobs.errors import LeaseLost
 from jobs.lifecycle import State
@@ -33,7 +34,7 @@ from plumbing.engine_discovery import ServedModel
 from plumbing.engine_errors import EngineGarbled, EngineRefused, EngineUnavailable
 from plumbing.sealing import MasterKey
 from workers.batch.chunk_work import ChunkWork
-from workers.batch.engine_calls import EngineCalls, PromptCut
+from workers.batch.engine_calls import EngineCalls
 from workers.batch.ledger import Ledger
 from workers.batch.slots import TextBudget
 from workers.batch.summarizing_run import SummarizingRun

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from jobs.asking import Question
 from jobs.operations.claim import Claim
 from jobs.store.chunk_store import ChunkResult, ChunkRow
 from jobs.store.sealed import JobSeal
-from jobs.summarizing.prompts import Prompt
 from workers.batch import metrics
-from workers.batch.engine_calls import Asked, EngineCalls
+from workers.batch.engine_calls import EngineCalls
 from workers.batch.ledger import Ledger
 
 _CALLS_PER_JOB: Final = 16
@@ -30,16 +30,6 @@ class Done:
     completion_tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What to ask about a chunk; without a prompt its text is handed on as it is."""
-
-    prompt: Prompt | None
-    source: str
-    words: int
-    max_tokens: int
-
-
 class ChunkWork:
     def __init__(
         self, held: Claim, seal: JobSeal, *, ledger: Ledger, calls: EngineCalls
@@ -52,9 +42,12 @@ class ChunkWork:
         """How many results this attempt has stored."""
 
     async def do_all(
-        self, rows: Sequence[ChunkRow], question: Callable[[ChunkRow], Question]
+        self, rows: Sequence[ChunkRow], question: Callable[[ChunkRow], Question | str]
     ) -> list[Done]:
-        """Finish all rows, many at a time; gives them in their order."""
+        """Finish all rows, many at a time; gives them in their order.
+
+        `question` tells what to ask about a row, or the text that needs no asking.
+        """
         seats = asyncio.Semaphore(_CALLS_PER_JOB)
 
         async def do(row: ChunkRow) -> Done:
@@ -77,17 +70,13 @@ class ChunkWork:
             row.completion_tokens or 0,
         )
 
-    async def _answer(self, row: ChunkRow, question: Question) -> Done:
-        if question.prompt is None:
-            return await self._store(Done(row, question.source, 0, 0))
+    async def _answer(self, row: ChunkRow, question: Question | str) -> Done:
+        if isinstance(question, str):
+            return await self._store(Done(row, question, 0, 0))
+        held = self._held
         completion = await self._calls.ask(
-            Asked(
-                prompt=question.prompt,
-                source=question.source,
-                words=question.words,
-                max_tokens=question.max_tokens,
-                request_id=f"{self._held.id.hex}:{self._held.fence}:{row.stage}.{row.idx}",
-            )
+            question,
+            request_id=f"{held.id.hex}:{held.fence}:{row.stage}.{row.idx}",
         )
         return await self._store(
             Done(

@@ -7,8 +7,8 @@ finished is read, not repeated. Leaving the job is the caller's part.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
+from jobs.asking import Question, provenance
 from jobs.counting import TokenCounter
 from jobs.operations.claim import Claim
 from jobs.operations.leave import SealedResult
@@ -19,14 +19,13 @@ from jobs.summarizing.cleaning import prepare
 from jobs.summarizing.lengths import LengthPlan, plan_lengths
 from jobs.summarizing.merging import plan_merge
 from jobs.summarizing.prompts import (
-    PROMPT_VERSION,
     chunk_budget,
     merge_prompt,
     prompt_budget,
     summary_prompt,
 )
 from plumbing.engine_discovery import ServedModel
-from workers.batch.chunk_work import ChunkWork, Done, Question
+from workers.batch.chunk_work import ChunkWork, Done
 from workers.batch.ledger import Ledger
 from workers.batch.planning import plan_rows
 
@@ -90,12 +89,12 @@ class SummarizingRun:
     async def _map(self, rows: Sequence[ChunkRow], lengths: LengthPlan) -> list[Done]:
         is_whole = len(rows) == 1
 
-        def question(row: ChunkRow) -> Question:
+        def question(row: ChunkRow) -> Question | str:
             source = self._text[row.start : row.end]
             words = lengths.words if is_whole else lengths.section_words
             part = None if is_whole else f"{row.idx + 1} of {len(rows)}"
             if not prepare(source).text.strip():
-                return Question(prompt=None, source="", words=0, max_tokens=0)
+                return ""
             return Question(
                 prompt=summary_prompt(source, words, part=part),
                 source=source,
@@ -119,13 +118,11 @@ class SummarizingRun:
         rows = await self._plan_merges(groups, children, sizes, stage=stage)
         is_last = len(groups) == 1
 
-        def question(row: ChunkRow) -> Question:
+        def question(row: ChunkRow) -> Question | str:
             parts = [children[at].text for at in groups[row.idx] if children[at].text]
             words = lengths.words if is_last else lengths.section_words
             if len(parts) <= 1:
-                return Question(
-                    prompt=None, source="".join(parts), words=0, max_tokens=0
-                )
+                return "".join(parts)
             return Question(
                 prompt=merge_prompt(parts, words),
                 source="\n\n".join(parts),
@@ -178,16 +175,3 @@ class SummarizingRun:
             return None
         found = await asyncio.to_thread(cite, summary, self._text)
         return self._seal.seal_citations([asdict(each) for each in found])
-
-
-def provenance(served: ServedModel, *, task_id: str | None) -> dict[str, Any]:
-    """Which model wrote a summary, and in which Celery task."""
-    return {
-        "model": served.name,
-        "revision": None,
-        "engine": served.owned_by,
-        "dtype": None,
-        "gpu_class": None,
-        "prompt_version": PROMPT_VERSION,
-        "task_id": task_id,
-    }
