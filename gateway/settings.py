@@ -5,25 +5,17 @@ into are named in the answers that refuse.
 """
 
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import NoDecode
+from pydantic import Field
 
-from plumbing.settings import DatabaseSettings, EngineSettings, Port, SecretSettings
-
-
-def _split(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-# NoDecode: the variable holds a plain comma separated list, not JSON.
-Networks = Annotated[
-    tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_split)
-]
+from plumbing.settings import (
+    DatabaseSettings,
+    EngineSettings,
+    Networks,
+    Port,
+    SecretSettings,
+    Span,
+)
 
 
 class GatewaySettings(DatabaseSettings, EngineSettings, SecretSettings):
@@ -34,7 +26,7 @@ class GatewaySettings(DatabaseSettings, EngineSettings, SecretSettings):
     """What `Location` begins with; the request's own host where it is absent."""
 
     realtime_max_tokens: int = Field(default=3000, ge=1)
-    realtime_seconds: float = Field(default=10, gt=0)
+    realtime_limit: Span = timedelta(seconds=10)
     """How long a realtime call may take before batch takes over."""
     realtime_max_in_flight: int = Field(default=64, ge=1)
     """Calls in flight at each engine; more are handed to batch or refused."""
@@ -44,7 +36,3 @@ class GatewaySettings(DatabaseSettings, EngineSettings, SecretSettings):
 
     webhook_allow_networks: Networks = ()
     """Exempt from the https, port and address rules of webhook URLs."""
-
-    @property
-    def realtime_limit(self) -> timedelta:
-        return timedelta(seconds=self.realtime_seconds)

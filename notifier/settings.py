@@ -1,20 +1,12 @@
 """What the notifier is told by the environment; the table in the README explains it."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import NoDecode
+from pydantic import AfterValidator, SecretStr
 
-from notifier.public_addresses import Network
 from notifier.smtp import Relay, Security
-from plumbing.settings import DatabaseSettings, Port
-
-
-def _split(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
+from plumbing.settings import DatabaseSettings, Networks, Port, Span
 
 
 def _check_sender(address: str) -> str:
@@ -31,10 +23,6 @@ def _check_public_url(url: str) -> str:
     return url
 
 
-# NoDecode: the variable holds a plain comma separated list, not JSON.
-Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
-
-
 class NotifierSettings(DatabaseSettings):
     master_key: SecretStr
     """Base64 of 32 bytes; opens the secrets that sign webhooks."""
@@ -44,7 +32,7 @@ class NotifierSettings(DatabaseSettings):
     """Where the gateway is reached; links in mails begin with it."""
     webhook_allow_networks: Networks = ()
     """Exempt from the https, port and address rules of webhook URLs."""
-    delivery_lease_seconds: float = Field(default=30, gt=0)
+    delivery_lease: Span = timedelta(seconds=30)
     """How long a silent notifier keeps a webhook; half of it is an attempt's limit."""
 
     smtp_host: str = "127.0.0.1"
@@ -53,10 +41,6 @@ class NotifierSettings(DatabaseSettings):
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     mail_from: Annotated[str, AfterValidator(_check_sender)] = "precis@localhost"
-
-    @property
-    def delivery_lease(self) -> timedelta:
-        return timedelta(seconds=self.delivery_lease_seconds)
 
     @property
     def relay(self) -> Relay:

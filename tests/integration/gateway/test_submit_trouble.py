@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -67,7 +68,7 @@ async def engine() -> AsyncIterator[ScriptedEngine]:
 async def door(database_url: str, engine: ScriptedEngine) -> AsyncIterator[Door]:
     """Short limits, so that slow is soon."""
     async with a_door(
-        database_url, engine.url, realtime_seconds=1.0, realtime_max_in_flight=2
+        database_url, engine.url, realtime_limit=timedelta(seconds=1), realtime_max_in_flight=2
     ) as opened:
         yield opened
 
@@ -158,7 +159,7 @@ async def test_a_caller_who_leaves_stops_the_engine_and_leaves_nothing(
     database_url: str, engine: ScriptedEngine
 ) -> None:
     engine.answer = never
-    async with a_door(database_url, engine.url, realtime_seconds=30.0) as door:
+    async with a_door(database_url, engine.url, realtime_limit=timedelta(seconds=30)) as door:
         writer = await _send_and_keep(door, Idempotency_Key="mine")
 
         async def is_working() -> bool:

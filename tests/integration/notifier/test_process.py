@@ -104,7 +104,7 @@ async def test_what_a_killed_notifier_held_is_delivered_by_another(
     tenant = await a_tenant(database)
     receiver.behaviour = receivers.hang
     job = await an_ended_job(database, tenant, delivery=to_url(receiver.url))
-    lease = {"PRECIS_DELIVERY_LEASE_SECONDS": "2"}
+    lease = {"PRECIS_DELIVERY_LEASE": "2"}
     async with a_notifier(database_url, **lease) as first:
         await first.port()
         await eventually(lambda: bool(receiver.received))

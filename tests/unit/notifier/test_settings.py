@@ -39,7 +39,7 @@ def test_networks_are_a_plain_list(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PRECIS_MAIL_FROM", "precis@example.com\nBcc: x@y.com"),
         ("PRECIS_PUBLIC_URL", "precis.example"),
         ("PRECIS_SMTP_SECURITY", "ssl"),
-        ("PRECIS_DELIVERY_LEASE_SECONDS", "0"),
+        ("PRECIS_DELIVERY_LEASE", "0"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(
