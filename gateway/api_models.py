@@ -5,7 +5,7 @@ themselves. They are exact all the same (no further fields, null where a field m
 be unknown), so that a test that compares answers with the document finds a drift.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -223,6 +223,11 @@ class Health(Shape):
     status: Literal["ok"]
 
 
-def example_of(model: type[BaseModel], value: dict[str, Any]) -> dict[str, Any]:
-    """A response entry of FastAPI with the model and one example."""
-    return {"model": model, "content": {"application/json": {"example": value}}}
+SUMMARY_LINKS: Final[dict[str, Any]] = {
+    operation: {
+        "operationId": operation,
+        "parameters": {"summary_id": "$response.body#/id"},
+    }
+    for operation in ("get_summary", "get_result", "get_partial", "cancel_summary")
+}
+"""Where the id of an answer leads, for readers and clients of the document."""

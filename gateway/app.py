@@ -4,6 +4,7 @@ Built from a context that is ready to use; opening and closing that is
 `composition`'s. The interactive documentation is off: it loads code from a CDN.
 """
 
+from operator import attrgetter
 from typing import Final
 
 from fastapi import FastAPI
@@ -39,6 +40,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=attrgetter("name"),
         telemetry=_NO_TELEMETRY,
     )
     app.state.gateway = gateway

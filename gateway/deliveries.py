@@ -44,7 +44,7 @@ router = APIRouter(tags=["webhooks"])
     ),
     openapi_extra={"parameters": PAGE_PARAMETERS},
 )
-async def list_of_endpoint(request: Request, endpoint_id: str) -> Response:
+async def list_endpoint_deliveries(request: Request, endpoint_id: str) -> Response:
     """Deliveries to the endpoint with all attempts, newest first."""
     caller = await authenticate(request)
     gateway = gateway_of(request)
@@ -77,7 +77,7 @@ async def list_of_endpoint(request: Request, endpoint_id: str) -> Response:
     response_model=DeliveryView,
     responses=problem_responses("not_found", "not_replayable", "unknown_parameter"),
 )
-async def replay(request: Request, delivery_id: str) -> Response:
+async def replay_one_delivery(request: Request, delivery_id: str) -> Response:
     """Send it again, at once and with a schedule of its own."""
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())

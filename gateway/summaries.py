@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from gateway.api_models import SummaryView
+from gateway.api_models import SUMMARY_LINKS, SummaryView
 from gateway.authentication import authenticate
 from gateway.context import gateway_of
 from gateway.openapi import problem_responses, request_body
@@ -105,10 +105,14 @@ router = APIRouter(tags=["summaries"], route_class=_PlainRoute)
     "/v1/summaries",
     response_model=SummaryView,
     responses={
-        200: {"description": "Finished: the job with its summary."},
+        200: {
+            "description": "Finished: the job with its summary.",
+            "links": SUMMARY_LINKS,
+        },
         202: {
             "model": SummaryView,
             "description": "Accepted: the job, to be asked for.",
+            "links": SUMMARY_LINKS,
         },
         **_PROBLEMS,
     },

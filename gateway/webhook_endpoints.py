@@ -86,7 +86,7 @@ router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhooks"])
     ),
     openapi_extra=_BODY,
 )
-async def register_endpoint(request: Request) -> Response:
+async def create_webhook_endpoint(request: Request) -> Response:
     """Register a URL; the answer shows its secret, once."""
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())
@@ -116,7 +116,7 @@ async def register_endpoint(request: Request) -> Response:
     response_model=WebhookEndpointList,
     responses=problem_responses("unknown_parameter"),
 )
-async def list_all(request: Request) -> Response:
+async def list_webhook_endpoints(request: Request) -> Response:
     """All endpoints, newest first. There are at most 100, so there is one page."""
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())
@@ -131,7 +131,7 @@ async def list_all(request: Request) -> Response:
     response_model=WebhookEndpoint,
     responses=problem_responses("not_found", "unknown_parameter"),
 )
-async def get_one(request: Request, endpoint_id: str) -> Response:
+async def get_webhook_endpoint(request: Request, endpoint_id: str) -> Response:
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())
     known = read_endpoint_id(endpoint_id)
@@ -145,7 +145,7 @@ async def get_one(request: Request, endpoint_id: str) -> Response:
     response_model=WebhookEndpointWithSecret,
     responses=problem_responses("not_found", "unknown_parameter"),
 )
-async def rotate_secret(request: Request, endpoint_id: str) -> Response:
+async def rotate_webhook_secret(request: Request, endpoint_id: str) -> Response:
     """Give it a new secret, shown once; the old one goes on signing for 24 hours."""
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())
@@ -165,7 +165,7 @@ async def rotate_secret(request: Request, endpoint_id: str) -> Response:
     status_code=204,
     responses=problem_responses("not_found", "unknown_parameter"),
 )
-async def delete_one(request: Request, endpoint_id: str) -> Response:
+async def delete_webhook_endpoint(request: Request, endpoint_id: str) -> Response:
     """Send nothing more to it; what was still to be sent is cancelled."""
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())
