@@ -68,7 +68,10 @@ async def engine() -> AsyncIterator[ScriptedEngine]:
 async def door(database_url: str, engine: ScriptedEngine) -> AsyncIterator[Door]:
     """Short limits, so that slow is soon."""
     async with a_door(
-        database_url, engine.url, realtime_limit=timedelta(seconds=1), realtime_max_in_flight=2
+        database_url,
+        engine.url,
+        realtime_limit=timedelta(seconds=1),
+        realtime_max_in_flight=2,
     ) as opened:
         yield opened
 
@@ -159,7 +162,9 @@ async def test_a_caller_who_leaves_stops_the_engine_and_leaves_nothing(
     database_url: str, engine: ScriptedEngine
 ) -> None:
     engine.answer = never
-    async with a_door(database_url, engine.url, realtime_limit=timedelta(seconds=30)) as door:
+    async with a_door(
+        database_url, engine.url, realtime_limit=timedelta(seconds=30)
+    ) as door:
         writer = await _send_and_keep(door, Idempotency_Key="mine")
 
         async def is_working() -> bool:
