@@ -13,7 +13,12 @@ from typing import Final
 import structlog
 
 from jobs.batch_load import BatchLoad
-from jobs.messages.hint import HintMalformed, decode_hint, split_claims
+from jobs.messages.hint import (
+    MAX_JOBS_PER_MESSAGE,
+    HintMalformed,
+    decode_hint,
+    split_claims,
+)
 from jobs.store.worker_store import read_load
 from plumbing.database import Database, DatabaseUnavailable
 from plumbing.kafka_client import HintConsumer, HintProducer
@@ -24,7 +29,7 @@ from workers.dispatcher.broker import Broker, BrokerUnavailable
 from workers.dispatcher.room import find_room, message_size
 
 _POLL: Final = timedelta(milliseconds=200)
-_WITHOUT_ROOM: Final = timedelta(milliseconds=20)
+_REST: Final = timedelta(milliseconds=20)
 
 log = structlog.get_logger()
 
@@ -50,19 +55,23 @@ class ConsumerLoop:
         await repeat(
             self.run_once,
             name="consumer",
-            rest=_WITHOUT_ROOM,
+            rest=_REST,
             stop=stop,
             outages=(DatabaseUnavailable, KafkaUnavailable, BrokerUnavailable),
         )
 
     async def run_once(self) -> bool:
-        """Hand over one round of hints; False: there was no room for any.
+        """Hand over one round of hints; False: rest, so that room can gather.
 
         Records that could not be handed over stay in hand for the next round, so
         that a broker's outage neither loses nor skips them.
         """
+        is_roomy = True
         if not self._in_hand:
             room = await self._read_room()
+            # Taken up as it comes free, room would go by ones and twos, each with a
+            # message and a claim of its own.
+            is_roomy = room >= MAX_JOBS_PER_MESSAGE
             received = await self._consumer.poll(
                 max_records=room, timeout=_POLL if room else timedelta(0)
             )
@@ -72,7 +81,7 @@ class ConsumerLoop:
         await self._hand_over(self._in_hand)
         await self._consumer.commit(self._in_hand)
         self._in_hand = ()
-        return True
+        return is_roomy
 
     async def _read_room(self) -> int:
         load = await self._read_load()

@@ -7,8 +7,6 @@ never holds more work than there is room, and the backlog stays in Kafka.
 from jobs.batch_load import BatchLoad
 from jobs.messages.hint import MAX_JOBS_PER_MESSAGE
 
-_MESSAGES_PER_WORKER = 4
-
 
 def find_room(load: BatchLoad, *, waiting_messages: int) -> int:
     """Free slots, less those that waiting messages may take."""
@@ -16,6 +14,9 @@ def find_room(load: BatchLoad, *, waiting_messages: int) -> int:
 
 
 def message_size(count: int, *, workers: int) -> int:
-    """How many jobs one message asks for: few hints spread over workers, many pack."""
-    share = -(-count // max(1, workers * _MESSAGES_PER_WORKER))
+    """How many jobs one message asks for: one message a worker, or several full ones.
+
+    A Celery message costs as much as a whole job, so few carry many.
+    """
+    share = -(-count // max(1, workers))
     return min(MAX_JOBS_PER_MESSAGE, max(1, share))

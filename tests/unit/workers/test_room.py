@@ -30,7 +30,7 @@ def test_room_is_what_is_free_less_what_waiting_messages_may_take(
 
 @pytest.mark.parametrize(
     ("count", "workers", "size"),
-    [(1, 1, 1), (8, 2, 1), (128, 1, 32), (10_000, 1, 32), (64, 4, 4), (5, 0, 5)],
+    [(1, 1, 1), (8, 2, 4), (128, 1, 32), (10_000, 1, 32), (64, 4, 16), (5, 0, 5)],
 )
 def test_few_hints_spread_and_many_pack(count: int, workers: int, size: int) -> None:
     assert message_size(count, workers=workers) == size
