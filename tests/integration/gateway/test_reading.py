@@ -2,11 +2,14 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.builders import a_job
+from gateway.api_models import PartialSummary, SummaryResult
+from tests.builders import a_job, rows
 from tests.integration.gateway.conftest import House
 from tests.integration.gateway.refusals import A_TEXT, asked, check_problem
 from tests.integration.gateway.running_jobs import (
@@ -15,6 +18,7 @@ from tests.integration.gateway.running_jobs import (
     RunningJob,
     erase_contents,
 )
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -71,21 +75,43 @@ async def test_an_unchanged_status_costs_no_body(
     assert changed.json()["version"] >= first.json()["version"]
 
 
+@pytest.mark.parametrize(
+    "asking", [{"headers": {"Prefer": "wait=20"}}, {"params": {"wait": 20}}], ids=str
+)
 async def test_a_wait_ends_with_the_job(
-    running: RunningJob, client: httpx.AsyncClient
+    asking: dict[str, Any],
+    running: RunningJob,
+    house: House,
+    client: httpx.AsyncClient,
 ) -> None:
     path = f"/v1/summaries/{running.shown}"
-    waiting = asyncio.create_task(client.get(path, headers={"Prefer": "wait=20"}))
-    by_query = asyncio.create_task(client.get(path, params={"wait": 20}))
-    await asyncio.sleep(0)
+    asked_at = datetime.now(UTC)
+    waiting = asyncio.create_task(client.get(path, **asking))
+    await _until_watched(house, since=asked_at)
     started = time.monotonic()
     await running.fail("model_output_invalid")
-    for response in (await waiting, await by_query):
-        assert response.json()["status"] == "failed"
-        assert response.headers["preference-applied"] == "wait=20"
-        assert response.headers["vary"] == "Prefer"
-        assert "retry-after" not in response.headers
+    response = await waiting
     assert time.monotonic() - started < 5
+    assert response.json()["status"] == "failed"
+    assert response.headers["preference-applied"] == "wait=20"
+    assert response.headers["vary"] == "Prefer"
+    assert "retry-after" not in response.headers
+
+
+async def _until_watched(house: House, *, since: datetime) -> None:
+    """Until the gateway has asked for the states of those who wait."""
+
+    async def is_watched() -> bool:
+        found = await rows(
+            house.database,
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'precis-gateway' AND query_start > :since"
+            " AND query LIKE '%FROM job WHERE id = ANY%'",
+            since=since,
+        )
+        return bool(found)
+
+    await until(is_watched)
 
 
 async def test_a_wait_that_runs_out_says_when_to_ask_again(
@@ -123,6 +149,7 @@ async def test_a_result_comes_in_the_form_asked_for(
     path = f"/v1/summaries/{running.shown}/result"
     as_json = await client.get(path, headers={"Accept": "application/json"})
     assert as_json.json()["summary"] == "# A *summary* \u2603"
+    SummaryResult.model_validate(as_json.json())
     assert as_json.json()["quality"] == {"coverage": 1.0}
     assert as_json.json()["citations"][0]["source_end"] == 21
     as_text = await client.get(path, headers={"Accept": "text/markdown"})
@@ -149,6 +176,7 @@ async def test_a_failed_job_tells_why_and_keeps_its_sections(
     page = await client.get(status["error"]["type"])
     assert page.status_code == 200
     partial = (await client.get(f"{path}/partial")).json()
+    PartialSummary.model_validate(partial)
     assert partial == {
         "id": running.shown,
         "status": "failed",

@@ -5,6 +5,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from gateway.api_models import Delivery, DeliveryList
 from plumbing.sealing import MasterKey
 from tests.builders import a_job, rows
 from tests.fixtures.database import MASTER_KEY
@@ -96,6 +97,8 @@ async def test_deliveries_are_listed_with_their_attempts(
     first = await client.get(path, params={"limit": 2})
     assert first.json()["has_more"] is True
     second = await client.get(first.links["next"]["url"])
+    for page in (first, second):
+        DeliveryList.model_validate(page.json())
     shown = first.json()["data"] + second.json()["data"]
     expected = [f"sum_{job.hex}" for job in reversed(jobs)]
     assert [delivery["summary_id"] for delivery in shown] == expected
@@ -128,6 +131,7 @@ async def test_only_what_is_over_is_sent_again(
     )
     again = await client.post(replay)
     assert again.status_code == 202, again.text
+    Delivery.model_validate(again.json())
     assert again.json()["replay_of"] == delivery["id"]
     assert again.json()["event_id"] == delivery["event_id"]
     assert again.json()["status"] == "due"
