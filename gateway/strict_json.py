@@ -15,6 +15,7 @@ from gateway.problem_answers import RequestRefused, field_refused
 
 _MAX_DEPTH: Final = 16
 _MAX_VALUES: Final = 10_000
+_MAX_QUOTES: Final = 4 * _MAX_VALUES  # a name and a string of its own for each
 _MAX_DIGITS: Final = 18  # a 64-bit number
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
@@ -23,6 +24,8 @@ def read_json(raw: bytes) -> Any:
     """The document, or `RequestRefused` with the reason and, if there is one, the place."""
     if not raw.strip():
         raise RequestRefused("empty_body")
+    if not _is_affordable(raw):
+        raise RequestRefused("json_too_complex")
     try:
         shown = raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -34,6 +37,25 @@ def read_json(raw: bytes) -> Any:
     # Only an escape can bring a character into a string that UTF-8 could not.
     _walk(document, may_hold_escapes=b"\\u" in raw)
     return document
+
+
+def _is_affordable(raw: bytes) -> bool:
+    """Bound the values before they are made: three bytes, `[],`, make one of a hundred.
+
+    Never stricter than the walk, which counts exactly: each value but the first has a
+    separator before it, and at most one more of its own.
+    """
+    if _count_separators(raw) <= 2 * _MAX_VALUES:
+        return True
+    # Without escapes every quote begins or ends a string: structure and content alternate.
+    bare = raw.replace(rb"\\", b"").replace(rb"\"", b"")
+    pieces = bare.split(b'"', _MAX_QUOTES + 1)
+    structure = sum(_count_separators(piece) for piece in pieces[::2])
+    return len(pieces) <= _MAX_QUOTES + 1 and structure <= 2 * _MAX_VALUES
+
+
+def _count_separators(raw: bytes) -> int:
+    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
 def _parse(shown: str) -> Any:

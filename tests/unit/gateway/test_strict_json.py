@@ -1,6 +1,7 @@
 """JSON that other readers let pass, and what it is refused for."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -68,6 +69,26 @@ def test_a_fault_has_its_code(raw: bytes, code: str) -> None:
 def test_100_000_members_are_refused_before_they_are_kept() -> None:
     members = ", ".join(f'"{number}": 0' for number in range(100_000))
     assert refusal(f"{{{members}}}".encode()).code == "json_too_complex"
+
+
+@pytest.mark.parametrize("item", [b"[]", b"{}", b'"ab"', b"0.5"])
+def test_a_swarm_of_small_values_is_refused_before_it_is_made(item: bytes) -> None:
+    raw = b"[" + (item + b",") * 400_000 + b"0]"
+    tracemalloc.start()
+    try:
+        assert refusal(raw).code == "json_too_complex"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * len(raw)
+
+
+@pytest.mark.parametrize(
+    "text", ["[{,", '\\"[{,', "\\\\", '\\\\"', '"', "\u4e2d,"], ids=repr
+)
+def test_what_stands_in_a_string_makes_no_document_complex(text: str) -> None:
+    document = {"text": text * 30_000, text: [text, {}]}
+    assert read_json(json.dumps(document).encode()) == document
 
 
 def test_the_pointer_leads_to_the_wrong_character() -> None:
