@@ -5,6 +5,7 @@ Kafka meanwhile.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,7 +17,10 @@ from redis.exceptions import RedisError
 from jobs.messages.hint import ClaimRequest
 from workers.celery_app import QUEUE, TASK
 
-_UNACKNOWLEDGED: Final = "unacked"  # kombu's hash of messages that workers prefetched
+# Kombu's index of messages that workers prefetched, by when they did.
+_PREFETCHED: Final = "unacked_index"
+# Older ones belong to a worker that was killed, or to one with its hands full.
+_SOON_STARTED_SECONDS: Final = 30
 
 
 class BrokerUnavailable(Exception):
@@ -33,11 +37,12 @@ class Broker:
         )
 
     async def count_waiting(self) -> int:
-        """Messages that no worker has started: queued ones and prefetched ones."""
+        """Messages that will soon claim jobs: queued ones and those just prefetched."""
+        since = time.time() - _SOON_STARTED_SECONDS
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.llen(QUEUE)
-                pipeline.hlen(_UNACKNOWLEDGED)
+                pipeline.zcount(_PREFETCHED, since, "+inf")
                 return sum(await pipeline.execute())
         except (RedisError, OSError) as error:
             raise BrokerUnavailable(type(error).__name__) from error

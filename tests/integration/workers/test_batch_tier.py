@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import time
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -157,6 +158,21 @@ async def test_a_malformed_record_is_buried_and_the_partition_moves_on(
     await dead.close()
     assert {record.value for record in buried} == set(junk)
     assert all(dict(record.headers)["error"] for record in buried)
+
+
+async def test_what_a_killed_worker_had_fetched_takes_no_room_for_long(
+    batch: BatchTier, valkey_url: str
+) -> None:
+    """Its messages stay among those nobody has started for an hour."""
+    tenant = await a_tenant(batch.database)
+    async with redis.asyncio.Redis.from_url(valkey_url) as valkey:
+        for number in range(40):
+            await valkey.hset("unacked", f"tag-{number}", "[]")
+            await valkey.zadd("unacked_index", {f"tag-{number}": time.time() - 60})
+    await batch.start_worker()
+    await batch.start_dispatcher()
+    job_id = await a_job(batch.database, tenant)
+    assert await batch.wait_final(job_id, seconds=10) == {State.SUCCEEDED}
 
 
 async def test_a_celery_message_that_is_not_ours_is_acknowledged(
