@@ -63,6 +63,8 @@ class Database:
             hide_parameters=True,
             # Every use ends in COMMIT, ROLLBACK or autocommit: nothing to reset.
             pool_reset_on_return=None,
+            # What nearly all uses need; changing it costs a third of a short one.
+            isolation_level="AUTOCOMMIT",
             connect_args={
                 "connect_timeout": _CONNECT_SECONDS,
                 "prepare_threshold": 2,
@@ -70,13 +72,18 @@ class Database:
                 "options": f"-c statement_timeout={milliseconds} -c timezone=UTC",
             },
         )
-        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._transactional = self._engine.execution_options(
+            isolation_level="READ COMMITTED"
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Several statements that stand or fall together, committed on leaving."""
         try:
-            async with self._engine.connect() as connection, connection.begin():
+            async with (
+                self._transactional.connect() as connection,
+                connection.begin(),
+            ):
                 yield connection
         except _LOST as error:
             raise _unavailable(error) from error
@@ -85,7 +92,7 @@ class Database:
     async def statement(self) -> AsyncIterator[Transaction]:
         """One statement that is a transaction of its own."""
         try:
-            async with self._autocommit.connect() as connection:
+            async with self._engine.connect() as connection:
                 yield connection
         except _LOST as error:
             raise _unavailable(error) from error

@@ -1,12 +1,14 @@
 """Many callers, one transaction: rows that wait are written together.
 
 While one group is being written the next one gathers, so groups grow with the
-load by themselves and a lone caller hardly waits. What a row means and how a
-group is written is the caller's `flush`.
+load by themselves and a lone caller hardly waits. Where nobody waits for the answer,
+a pause before each group makes them larger still. What a row means and how a group is
+written is the caller's `flush`.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from plumbing.database import RowRefused
@@ -30,8 +32,10 @@ class GroupCommit(Generic[Row, Outcome]):
         *,
         max_rows: int = 128,
         flushers: int = 1,
+        linger: timedelta = timedelta(0),
     ) -> None:
         self._flush = flush
+        self._linger = linger.total_seconds()
         self._max_rows = max_rows
         self._idle_flushers = flushers
         self._waiting: list[tuple[Row, asyncio.Future[Outcome]]] = []
@@ -51,8 +55,9 @@ class GroupCommit(Generic[Row, Outcome]):
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                # One turn of the loop lets callers that are ready join this group.
-                await asyncio.sleep(0)
+                # Even without linger one turn of the loop lets callers that are ready
+                # join this group.
+                await asyncio.sleep(self._linger)
                 group = self._waiting[: self._max_rows]
                 del self._waiting[: self._max_rows]
                 await self._write(group)

@@ -33,7 +33,7 @@ class Answer:
     warnings: tuple[str, ...]
 
 
-_ANSWER: Final = f"""
+_ANSWER: Final = text(f"""
 WITH {NEW_JOBS}, outcome AS (
     SELECT * FROM unnest(
         CAST(:ids AS uuid[]), CAST(:started AS timestamptz[]),
@@ -62,7 +62,7 @@ WITH {NEW_JOBS}, outcome AS (
     WHERE o.citations IS NOT NULL
 ), {ENDING_EFFECTS}
 SELECT id FROM changed
-"""
+""")
 
 
 async def record_answers(tx: Transaction, answers: Sequence[Answer]) -> set[UUID]:
@@ -83,5 +83,5 @@ async def record_answers(tx: Transaction, answers: Sequence[Answer]) -> set[UUID
         "provenance": [json.dumps(a.provenance) for a in answers],
         "warnings": [json.dumps(a.warnings) for a in answers],
     }
-    rows = await tx.execute(text(_ANSWER), parameters)
+    rows = await tx.execute(_ANSWER, parameters)
     return {row.id for row in rows}

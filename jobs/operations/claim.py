@@ -64,6 +64,7 @@ SELECT c.*, k.wrapped,
 FROM claimed c JOIN job_key k ON k.job_id = c.id JOIN job_input i ON i.job_id = c.id
 CROSS JOIN clock
 """
+_CLAIM: Final = text(CLAIM_SQL)
 assert sources("claim") == {State.QUEUED}  # noqa: S101 - the statement spells it out
 
 FLOOR_SLACK: Final = 100_000
@@ -75,7 +76,7 @@ async def claim(
 ) -> list[Claim]:
     """Claim up to `count` jobs; none due gives an empty list."""
     rows = await tx.execute(
-        text(CLAIM_SQL),
+        _CLAIM,
         {
             "count": count,
             "worker": worker_id,

@@ -87,7 +87,7 @@ given AS (
     FROM admitted CROSS JOIN jsonb_each_text(metadata) pair
 )"""
 
-_SUBMIT: Final = f"""
+_SUBMIT: Final = text(f"""
 WITH {NEW_JOBS}, cost AS (
     SELECT a.id, a.tenant_id, ceil(greatest(a.tokens, 1) / t.weight)::bigint AS cost
     FROM admitted a JOIN tenant t ON t.id = a.tenant_id
@@ -120,7 +120,7 @@ WITH {NEW_JOBS}, cost AS (
     INSERT INTO outbox (job_id) SELECT id FROM admitted
 )
 SELECT id FROM jobs
-"""
+""")
 
 
 async def submit(tx: Transaction, submissions: Sequence[Submission]) -> set[UUID]:
@@ -132,7 +132,7 @@ async def submit(tx: Transaction, submissions: Sequence[Submission]) -> set[UUID
     parameters = job_parameters([s.job for s in submissions])
     parameters["reserved"] = [s.reserved for s in submissions]
     parameters["sealed"] = [s.sealed_text for s in submissions]
-    rows = await tx.execute(text(_SUBMIT), parameters)
+    rows = await tx.execute(_SUBMIT, parameters)
     return {row.id for row in rows}
 
 

@@ -53,6 +53,7 @@ class Holder:
         self._stop_grace = stop_grace
         self._held: dict[UUID, Held] = {}
         self._stopping = asyncio.Event()
+        self._claiming = asyncio.Lock()
         self._claimed_whole_at = 0.0
         self._renewed_at = 0.0
         self._renew_every = tools.lease / _RENEWALS_PER_LEASE
@@ -65,8 +66,10 @@ class Holder:
         """
         left, tasks = request.up_to, set[asyncio.Task[None]]()
         while left > 0 and self._may_claim():
-            granted = await self._slots.take(left)
-            claims = await self._claim(granted)
+            # One at a time: what comes free meanwhile goes into one claim.
+            async with self._claiming:
+                granted = await self._slots.take(left)
+                claims = await self._claim(granted)
             tasks |= {self._begin(held, task_id=task_id) for held in claims}
             left -= granted
             if not claims:

@@ -7,6 +7,7 @@ longer ours: `LeaseLost`, and its caller stops.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from jobs.errors import LeaseLost
@@ -26,15 +27,18 @@ from jobs.store.worker_store import remove_worker, report_worker
 from plumbing.database import Database
 from plumbing.group_commit import GroupCommit
 
+# A statement costs as much as twenty of its rows, and a batch job has the time.
+_LINGER: Final = timedelta(milliseconds=5)
+
 
 class Ledger:
     def __init__(self, database: Database, *, worker_id: str, lease: timedelta) -> None:
         self._database = database
         self._worker_id = worker_id
         self._lease = lease
-        self._plans = GroupCommit(self._write_plans)
-        self._results = GroupCommit(self._write_results)
-        self._departures = GroupCommit(self._write_departures)
+        self._plans = GroupCommit(self._write_plans, linger=_LINGER)
+        self._results = GroupCommit(self._write_results, linger=_LINGER)
+        self._departures = GroupCommit(self._write_departures, linger=_LINGER)
 
     async def claim(self, count: int, *, whole: bool) -> list[Claim]:
         async with self._database.statement() as tx:

@@ -14,7 +14,7 @@ from plumbing.settings import (
 
 
 class WorkerSettings(DatabaseSettings, BrokerSettings, EngineSettings, SecretSettings):
-    worker_slots: int = Field(default=128, ge=1)
+    worker_slots: int = Field(default=256, ge=1)
     """Jobs that this process may hold at once."""
     worker_threads: int = Field(default=16, ge=1)
     """Celery messages worked on at once; a thread only waits for its jobs."""
