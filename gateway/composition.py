@@ -42,6 +42,6 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             bodies=BodyReader(max_bytes=settings.body_max_bytes),
         )
     finally:
-        watcher.stop()
+        await watcher.close()
         await engines.stop()
         await database.close()

@@ -6,6 +6,7 @@ and checking whose it is, stays with the request.
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -50,6 +51,14 @@ class Watcher:
         self._is_stopped = True
         for futures in self._waiting.values():
             _resolve(futures, None)
+
+    async def close(self) -> None:
+        """Ask no more; the database may be closed after this."""
+        self.stop()
+        if self._loop is not None:
+            self._loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._loop
 
     def _start(self) -> None:
         if self._loop is None or self._loop.done():

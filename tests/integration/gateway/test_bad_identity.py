@@ -108,13 +108,15 @@ async def test_it_is_refused(
 
 @table(*(case for case in CASES if case.status == 401))
 async def test_a_refused_key_is_told_how_and_never_repeated(
-    case: Case, client: httpx.AsyncClient
+    case: Case, client: httpx.AsyncClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     response = await client.request(
         case.method, case.path, json=case.json, headers=dict(case.headers)
     )
     assert response.headers["www-authenticate"].startswith("Bearer")
-    assert NOBODY[17:] not in response.text
+    logged = "".join(capfd.readouterr())
+    assert response.headers["x-request-id"] in logged
+    assert NOBODY[17:] not in response.text + logged
 
 
 async def test_77_255_printable_characters_are_a_key(client: httpx.AsyncClient) -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from datetime import timedelta
+
+import pytest
 
 from gateway.watcher import Watcher
 from jobs.lifecycle import State
@@ -13,13 +16,19 @@ from tests.builders import a_job, a_tenant
 LONG = timedelta(seconds=30)
 
 
+@pytest.fixture
+async def watcher(database: Database) -> AsyncIterator[Watcher]:
+    opened = Watcher(database, interval=timedelta(milliseconds=20))
+    yield opened
+    await opened.close()
+
+
 async def test_every_waiter_hears_of_the_end_of_its_own_job(
-    database: Database,
+    database: Database, watcher: Watcher
 ) -> None:
     tenant = await a_tenant(database)
     jobs = [await a_job(database, tenant) for _ in range(20)]
     lasting = await a_job(database, tenant)
-    watcher = Watcher(database, interval=timedelta(milliseconds=20))
     waiting = [
         asyncio.create_task(watcher.wait_final(job, LONG)) for job in jobs for _ in "ab"
     ]
@@ -33,10 +42,11 @@ async def test_every_waiter_hears_of_the_end_of_its_own_job(
     assert await short is None
 
 
-async def test_nobody_waits_for_a_process_that_stops(database: Database) -> None:
+async def test_nobody_waits_for_a_process_that_stops(
+    database: Database, watcher: Watcher
+) -> None:
     tenant = await a_tenant(database)
     job = await a_job(database, tenant)
-    watcher = Watcher(database)
     waiting = [asyncio.create_task(watcher.wait_final(job, LONG)) for _ in range(3)]
     await asyncio.sleep(0)
     started = time.monotonic()
@@ -46,18 +56,18 @@ async def test_nobody_waits_for_a_process_that_stops(database: Database) -> None
     assert time.monotonic() - started < 1
 
 
-async def test_a_job_that_has_ended_is_told_at_once(database: Database) -> None:
+async def test_a_job_that_has_ended_is_told_at_once(
+    database: Database, watcher: Watcher
+) -> None:
     tenant = await a_tenant(database)
     job = await a_job(database, tenant)
     async with database.transaction() as tx:
         await cancel(tx, job, tenant_id=tenant.id)
-    watcher = Watcher(database, interval=timedelta(seconds=1))
     assert await watcher.wait_final(job, LONG) is State.CANCELLED
 
 
-async def test_a_second_wait_begins_anew(database: Database) -> None:
+async def test_a_second_wait_begins_anew(database: Database, watcher: Watcher) -> None:
     tenant = await a_tenant(database)
-    watcher = Watcher(database, interval=timedelta(milliseconds=10))
     for _ in range(2):
         job = await a_job(database, tenant)
         waiting = asyncio.create_task(watcher.wait_final(job, LONG))
