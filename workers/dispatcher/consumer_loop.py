@@ -135,11 +135,13 @@ def _decode(
 
 
 def _dead_letter(record: Received, reason: str) -> Record:
-    """The record as it came, with where it came from and why it is here."""
+    """The record's beginning, with its size, where it came from and why it is here."""
+    value = record.value or b""
     return Record(
-        key=record.key,
-        value=record.value or b"",
+        key=record.key and record.key[:_KEPT_BYTES],
+        value=value[:_KEPT_BYTES],
         headers=(
+            ("size", str(len(value)).encode()),
             ("origin", f"{record.topic}/{record.partition}/{record.offset}".encode()),
             ("error", reason.encode()),
         ),

@@ -160,6 +160,31 @@ async def test_a_malformed_record_is_buried_and_the_partition_moves_on(
     assert all(dict(record.headers)["error"] for record in buried)
 
 
+async def test_the_largest_record_that_kafka_takes_is_buried_too(
+    batch: BatchTier,
+) -> None:
+    tenant = await a_tenant(batch.database)
+    producer = HintProducer(batch.kafka)
+    huge = b"x" * (2**20 - 100)
+    await producer.send_many(batch.kafka.kafka_topic, [Record(key=b"k", value=huge)])
+    await producer.close()
+    await batch.start_worker()
+    await batch.start_dispatcher(PRECIS_RECONCILE_INTERVAL="PT1H")
+    job_ids = [await a_job(batch.database, tenant) for _ in range(8)]
+    assert await batch.wait_final(*job_ids) == {State.SUCCEEDED}
+    dead = HintConsumer(batch.kafka, topic=batch.kafka.kafka_dead_letter_topic)
+    buried: list[Any] = []
+
+    async def is_buried() -> bool:
+        buried.extend(await dead.poll(max_records=10, timeout=timedelta(seconds=1)))
+        return bool(buried)
+
+    await until(is_buried, what="dead letters")
+    await dead.close()
+    assert huge.startswith(buried[0].value)
+    assert dict(buried[0].headers)["size"] == str(len(huge)).encode()
+
+
 async def test_what_a_killed_worker_had_fetched_takes_no_room_for_long(
     batch: BatchTier, valkey_url: str
 ) -> None:
