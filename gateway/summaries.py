@@ -11,11 +11,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from gateway.api_models import SUMMARY_LINKS, SummaryView
-from gateway.authentication import authenticate
-from gateway.context import gateway_of
+from gateway.authentication import Caller, authenticate
+from gateway.context import Gateway, gateway_of
 from gateway.openapi import problem_responses, request_body
-from gateway.ordering import take_order, wait_for_end
-from gateway.preferences import parse_prefer
+from gateway.ordering import Outcome, take_order, wait_for_end
+from gateway.preferences import Preferences, parse_prefer
 from gateway.query_parameters import read_parameters
 from gateway.submission import SubmissionBody
 from gateway.summary_answers import summary_answer
@@ -127,13 +127,19 @@ async def create_summary(request: Request) -> Response:
     gateway = gateway_of(request)
     read_parameters(request.query_params.multi_items())
     preferences = parse_prefer(request.headers.get("prefer"))
-    async with gateway.bodies.reading(request) as raw:
-        outcome = await take_order(
-            raw, request, caller=caller, preferences=preferences, gateway=gateway
-        )
+    outcome = await _order(request, caller, preferences, gateway=gateway)
     if outcome.may_wait:
-        # The body's turn is over: whoever waits here holds no text.
         outcome = await wait_for_end(
             outcome, wait=preferences.wait, caller=caller, gateway=gateway
         )
     return summary_answer(request, outcome, gateway=gateway, preferences=preferences)
+
+
+async def _order(
+    request: Request, caller: Caller, preferences: Preferences, *, gateway: Gateway
+) -> Outcome:
+    """A call of its own, so that its end lets go of the body: who waits holds none."""
+    async with gateway.bodies.reading(request) as raw:
+        return await take_order(
+            raw, request, caller=caller, preferences=preferences, gateway=gateway
+        )
