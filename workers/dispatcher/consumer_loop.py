@@ -30,6 +30,8 @@ from workers.dispatcher.room import find_room, message_size
 
 _POLL: Final = timedelta(milliseconds=200)
 _REST: Final = timedelta(milliseconds=20)
+# With its new headers, a record of the largest size would be refused for ever.
+_KEPT_BYTES: Final = 64 * 1024
 
 log = structlog.get_logger()
 
