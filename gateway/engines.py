@@ -23,6 +23,8 @@ from plumbing.engine_pool import EnginePool
 from plumbing.process import sleep_or_stop
 
 _PAUSE: Final = timedelta(seconds=2)
+# Every request is counted, also one for batch: an engine that hangs must not hold it.
+_LONGEST_COUNT: Final = timedelta(seconds=1)
 
 log = structlog.get_logger()
 
@@ -65,10 +67,16 @@ class RealtimeEngines:
                 await client.close()
 
     async def count(self, text: str) -> int:
-        """Tokens of the text; an upper estimate while no model is known."""
+        """Tokens of the text; an estimate where no engine can tell or tells it soon."""
         if self._counter is None:
             return estimate_tokens(text)
-        return await self._counter.count(text)
+        if self.pool is None or self.pool.state.is_down:
+            return self._counter.count_now(text)
+        try:
+            async with asyncio.timeout(_LONGEST_COUNT.total_seconds()):
+                return await self._counter.count(text)
+        except TimeoutError:
+            return self._counter.count_now(text)
 
     def threshold(self, length: Length) -> int:
         """The longest text in tokens that realtime takes: by setting and context."""

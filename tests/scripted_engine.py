@@ -1,6 +1,7 @@
 """An engine whose answers a test writes, speaking the same HTTP as a real one.
 
-It serves /v1/models and /v1/chat/completions from a task of the test's own loop.
+It serves /v1/models, /v1/chat/completions and, where a test wishes it, /tokenize from
+a task of the test's own loop.
 What it sends is what real servers send; only the words are the test's.
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 
 MODEL = "scripted"
 Answer = Callable[["Call"], Awaitable[tuple[int, dict[str, Any]]]]
+Tokenizer = Callable[[str], Awaitable[int]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ async def first_words(call: Call) -> tuple[int, dict[str, Any]]:
 class ScriptedEngine:
     url: str = ""
     answer: Answer = first_words
+    tokenizer: Tokenizer | None = None
     calls: list[Call] = field(default_factory=list)
     open_calls: int = 0
     broken_off: int = 0
@@ -89,6 +92,9 @@ class ScriptedEngine:
             status, content = 200, {"object": "list", "data": [card]}
         elif head.startswith("post /v1/chat/completions"):
             status, content = await self._complete(json.loads(body), reader)
+        elif head.startswith("post /tokenize") and self.tokenizer is not None:
+            count = await self.tokenizer(json.loads(body)["prompt"])
+            status, content = 200, {"count": count, "max_model_len": 4096}
         else:
             status, content = 404, {"error": {"message": "not found", "code": 404}}
         payload = json.dumps(content).encode()

@@ -196,6 +196,29 @@ async def test_a_caller_who_leaves_stops_the_engine_and_leaves_nothing(
         assert "idempotency-replayed" not in again.headers
 
 
+async def test_a_tokenizer_that_hangs_delays_nobody_for_long(
+    database_url: str, engine: ScriptedEngine
+) -> None:
+    async def count_words(text: str) -> int:
+        return len(text.split())
+
+    async def hang(_: str) -> int:
+        await asyncio.sleep(600)
+        raise AssertionError
+
+    engine.tokenizer = count_words
+    async with a_door(database_url, engine.url) as door:
+        exact = (await door.post({"tier": "batch"})).json()["routing"]["tokens"]
+        assert exact == len(SHORT.split())
+        engine.tokenizer = hang
+        started = time.monotonic()
+        taken = await door.post({"tier": "batch"})
+        assert time.monotonic() - started < 3
+        assert taken.status_code == 202
+        # What nobody has counted is estimated upwards.
+        assert taken.json()["routing"]["tokens"] > exact
+
+
 async def test_a_longer_wait_is_granted_to_the_engine(
     door: Door, engine: ScriptedEngine
 ) -> None:
