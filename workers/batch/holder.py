@@ -52,6 +52,7 @@ class Holder:
         self._slots = slots
         self._stop_grace = stop_grace
         self._held: dict[UUID, Held] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._claiming = asyncio.Lock()
         self._claimed_whole_at = 0.0
@@ -103,6 +104,8 @@ class Holder:
 
     def _begin(self, claim: Claim, *, task_id: str) -> asyncio.Task[None]:
         task = asyncio.create_task(self._see_through(claim, task_id=task_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         metrics.JOBS_RUNNING.inc()
         return task
 
@@ -125,7 +128,12 @@ class Holder:
             await self._slots.give_back(1)
 
     async def _hold(self, attempt: Attempt) -> State:
+        if self._stopping.is_set():
+            return await attempt.hand_back()  # claimed while the stop was called
         job_id = attempt.held.id
+        if job_id in self._held:
+            # We slept through its lease: whoever holds it now, the old attempt has lost.
+            self._lose(self._held[job_id])
         task = asyncio.create_task(self._run(attempt))
         held = self._held[job_id] = Held(attempt, task)
         try:
@@ -137,7 +145,8 @@ class Holder:
             # Cancelled by its owner or by our stop: the statement knows which.
             return await attempt.hand_back()
         finally:
-            del self._held[job_id]
+            if self._held.get(job_id) is held:
+                del self._held[job_id]
 
     async def _run(self, attempt: Attempt) -> State:
         if not attempt.held.suspect:
@@ -149,11 +158,13 @@ class Holder:
 
     async def beat(self, stop: asyncio.Event) -> None:
         """Renew leases, notice cancels and report this process, until stopped."""
-        while not await sleep_or_stop(stop, self._beat):
+        is_over = False
+        while not is_over:
             try:
                 await self._beat_once()
             except DatabaseUnavailable as error:
                 log.warning("heartbeat.failed", error=str(error))
+            is_over = await sleep_or_stop(stop, self._beat)
 
     async def _beat_once(self) -> None:
         ledger = self._tools.ledger
@@ -165,18 +176,24 @@ class Holder:
             time.monotonic() - self._renewed_at
             >= self._renew_every.total_seconds() * 0.9
         ):
-            self._renewed_at = time.monotonic()
             renewed = await ledger.renew([each.attempt.held for each in held])
+            self._renewed_at = time.monotonic()
             for each in held:
                 if each.attempt.held.id not in renewed:
-                    each.is_lost = True
-                    each.task.cancel()
+                    self._lose(each)
         for job_id in await ledger.find_cancelled(list(self._held)):
             if job_id in self._held:
                 self._held[job_id].task.cancel()
 
+    def _lose(self, held: Held) -> None:
+        held.is_lost = True
+        held.task.cancel()
+
     async def stop(self) -> None:
-        """Claim nothing more; what does not finish in time is handed back."""
+        """Claim nothing more; what does not finish in time is handed back.
+
+        Returns when nothing is held any more.
+        """
         self._stopping.set()
         tasks = [held.task for held in self._held.values()]
         if tasks:
@@ -185,3 +202,7 @@ class Holder:
             )
             for task in late:
                 task.cancel()
+        async with self._claiming:
+            pass  # a claim under way brings its jobs first
+        if self._tasks:
+            await asyncio.wait(self._tasks)

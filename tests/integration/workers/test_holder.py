@@ -1,0 +1,123 @@
+"""What a worker holds, on a real database: claims, leases and stops that meet."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from jobs.counting import TokenCounter
+from jobs.lifecycle import State
+from jobs.messages.hint import ClaimRequest
+from jobs.operations.leave import sweep_lapsed
+from jobs.operations.wait import wake_due
+from jobs.store.job_store import find_states
+from plumbing.database import Database
+from plumbing.engine_client import EngineClient
+from plumbing.engine_discovery import discover
+from plumbing.engine_pool import EnginePool
+from plumbing.sealing import MasterKey
+from tests.builders import a_job, a_tenant, rows
+from tests.scripted_engine import Call, ScriptedEngine, first_words
+from tests.waiting import until
+from workers.batch.attempt import Tools
+from workers.batch.engine_calls import EngineCalls
+from workers.batch.holder import Holder
+from workers.batch.ledger import Ledger
+from workers.batch.slots import Slots, TextBudget
+
+ONE = ClaimRequest(1)
+
+
+@dataclass
+class Worker:
+    holder: Holder
+    tools: Tools
+
+
+@pytest.fixture
+async def worker(
+    database: Database, engine: ScriptedEngine, master_key: MasterKey
+) -> AsyncIterator[Worker]:
+    """A worker's inside without Celery, its heart beating."""
+    clients = [EngineClient(engine.url, api_key=None)]
+    served = await discover(clients, model=None, context=None)
+    pool = EnginePool("batch", clients, model=served, max_in_flight_each=8)
+    lease = timedelta(seconds=2)
+    tools = Tools(
+        ledger=Ledger(database, worker_id="of-the-tests", lease=lease),
+        calls=EngineCalls(pool, limit=timedelta(minutes=5)),
+        served=served,
+        counter=TokenCounter(served, clients),
+        master_key=master_key,
+        texts=TextBudget(1_000),
+        lease=lease,
+        soft_limit=timedelta(minutes=5),
+    )
+    holder = Holder(tools, pool, Slots(8), stop_grace=timedelta(seconds=0.2))
+    stop = asyncio.Event()
+    beating = asyncio.create_task(holder.beat(stop))
+    yield Worker(holder, tools)
+    await holder.stop()
+    stop.set()
+    await beating
+    await pool.stop()
+
+
+async def never(_: Call) -> Any:
+    await asyncio.Event().wait()
+
+
+async def test_a_claim_that_meets_the_stop_is_handed_back(
+    database: Database, worker: Worker, engine: ScriptedEngine
+) -> None:
+    engine.answer = never
+    await a_job(database, await a_tenant(database))
+    async with database.transaction() as tx:
+        await tx.execute(text("LOCK TABLE job_key IN ACCESS EXCLUSIVE MODE"))
+        working = asyncio.create_task(worker.holder.work(ONE, task_id="t"))
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+
+        async def is_claiming() -> bool:
+            return bool(await rows(database, waiting))
+
+        await until(is_claiming)
+        stopping = asyncio.create_task(worker.holder.stop())
+        await asyncio.wait([stopping], timeout=0.5)
+    async with asyncio.timeout(5):
+        await stopping
+        # Nothing is left to anybody's patience once the stop is over.
+        assert await rows(database, "SELECT state, attempt FROM job") == [("queued", 0)]
+        await working
+
+
+async def test_a_job_lost_and_claimed_again_by_the_same_process_goes_on(
+    database: Database, worker: Worker, engine: ScriptedEngine
+) -> None:
+    """A process that slept through its lease meets its own job again."""
+
+    async def first_hangs(call: Call) -> Any:
+        return await (never(call) if call.number == 1 else first_words(call))
+
+    engine.answer = first_hangs
+    job_id = await a_job(database, await a_tenant(database))
+    stale = asyncio.create_task(worker.holder.work(ONE, task_id="stale"))
+
+    async def is_asked() -> bool:
+        return engine.open_calls == 1
+
+    await until(is_asked)
+    lapse = "UPDATE job SET lease_until = statement_timestamp() - interval '1 s'"
+    await rows(database, f"{lapse} RETURNING id")
+    async with database.statement() as tx:
+        assert await sweep_lapsed(tx, pause=timedelta(0)) == {job_id: State.RETRY_WAIT}
+    async with database.statement() as tx:
+        await wake_due(tx)
+    async with asyncio.timeout(10):
+        await worker.holder.work(ONE, task_id="fresh")
+        await stale
+    async with database.statement() as tx:
+        assert await find_states(tx, [job_id]) == {job_id: State.SUCCEEDED}
