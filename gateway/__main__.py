@@ -11,6 +11,7 @@ from gateway.app import create_app
 from gateway.composition import open_gateway
 from gateway.serving import serve
 from gateway.settings import GatewaySettings
+from plumbing.garbage import calm_garbage_collector
 from plumbing.logs import configure_logs
 from plumbing.process import run
 from plumbing.settings import SettingsRefused, read_settings
@@ -26,7 +27,9 @@ def main() -> int:
 
     async def serve_until(stop: asyncio.Event) -> None:
         async with open_gateway(settings) as gateway:
-            await serve(create_app(gateway), gateway, stop=stop)
+            app = create_app(gateway)
+            calm_garbage_collector()
+            await serve(app, gateway, stop=stop)
 
     return run(serve_until)
 

@@ -8,6 +8,7 @@ from celery import Celery, Task
 from celery.signals import worker_shutting_down
 
 from jobs.messages.hint import HintMalformed, parse_claim_request
+from plumbing.garbage import calm_garbage_collector
 from plumbing.logs import configure_logs
 from plumbing.settings import read_settings
 from workers.batch import metrics
@@ -58,6 +59,7 @@ def main() -> int:
             without_mingle=True,
             quiet=True,
         )
+        calm_garbage_collector()
         worker.start()
         return int(worker.exitcode or 0)
     finally:

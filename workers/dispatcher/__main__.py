@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 
 from plumbing.database import Database
+from plumbing.garbage import calm_garbage_collector
 from plumbing.health import HealthServer
 from plumbing.kafka_client import HintConsumer, HintProducer
 from plumbing.logs import configure_logs
@@ -36,6 +37,7 @@ async def main(stop: asyncio.Event) -> None:
         settings.health_host, settings.health_port, checks={"database": database.ping}
     )
     await health.start()
+    calm_garbage_collector()
     try:
         await supervise_loops(
             stop,
