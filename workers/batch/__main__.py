@@ -10,7 +10,8 @@ from celery.signals import worker_shutting_down
 from jobs.messages.hint import HintMalformed, parse_claim_request
 from plumbing.garbage import calm_garbage_collector
 from plumbing.logs import configure_logs
-from plumbing.settings import read_settings
+from plumbing.sealing import KeyMalformed, MasterKey
+from plumbing.settings import SettingsRefused, read_settings
 from workers.batch import metrics
 from workers.batch.runtime import Runtime
 from workers.batch.settings import WorkerSettings
@@ -38,9 +39,14 @@ def register_claim_task(app: Celery, runtime: Runtime) -> None:
 
 
 def main() -> int:
-    settings = read_settings(WorkerSettings)
+    try:
+        settings = read_settings(WorkerSettings)
+        master_key = MasterKey(settings.master_key.get_secret_value())
+    except (SettingsRefused, KeyMalformed) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - logs are not configured yet
+        return 2
     configure_logs(settings, service="worker")
-    runtime = Runtime(settings)
+    runtime = Runtime(settings, master_key)
     app = create_celery(settings.redis_url.get_secret_value())
     register_claim_task(app, runtime)
 
@@ -50,20 +56,26 @@ def main() -> int:
     worker_shutting_down.connect(let_go)
     runtime.start()
     try:
-        worker = app.Worker(
-            pool="threads",
-            concurrency=settings.worker_threads,
-            loglevel=settings.log_level,
-            without_gossip=True,
-            without_heartbeat=True,
-            without_mingle=True,
-            quiet=True,
-        )
-        calm_garbage_collector()
-        worker.start()
-        return int(worker.exitcode or 0)
+        status = _consume(app, settings)
     finally:
-        runtime.finish_stop()
+        is_sound = runtime.finish_stop()
+    return status if is_sound else 1
+
+
+def _consume(app: Celery, settings: WorkerSettings) -> int:
+    """Run Celery until it is told to stop; gives its exit status."""
+    worker = app.Worker(
+        pool="threads",
+        concurrency=settings.worker_threads,
+        loglevel=settings.log_level,
+        without_gossip=True,
+        without_heartbeat=True,
+        without_mingle=True,
+        quiet=True,
+    )
+    calm_garbage_collector()
+    worker.start()
+    return int(worker.exitcode or 0)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """The composition root of the worker's event loop, which lives in a thread of its own.
 
 Celery's threads hand their messages over and wait. Engines may be away when the
-process starts: it then reports no slots until they are found.
+process starts: it then reports no slots until they are found. When the loop's main
+task breaks, the process is told to end: a worker without it would only swallow hints.
 """
 
 import asyncio
 import os
 import secrets
+import signal
 import socket
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -17,7 +20,7 @@ import uvloop
 
 from jobs.counting import TokenCounter
 from jobs.messages.hint import ClaimRequest
-from plumbing.database import Database
+from plumbing.database import Database, DatabaseUnavailable
 from plumbing.engine_client import EngineClient
 from plumbing.engine_discovery import ServedModel, discover
 from plumbing.engine_errors import EngineError
@@ -44,8 +47,9 @@ class EnginesNotFound(Exception):
 class Runtime:
     """Owns the loop thread; `work` is called from Celery's threads."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, master_key: MasterKey) -> None:
         self._settings = settings
+        self._master_key = master_key
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="work", daemon=True
@@ -70,19 +74,29 @@ class Runtime:
         """Claim nothing more and let go of what does not finish; returns at once."""
         self._loop.call_soon_threadsafe(self._stop.set)
 
-    def finish_stop(self) -> None:
-        """Wait until everything is let go of and closed."""
+    def finish_stop(self) -> bool:
+        """Wait until everything is let go of and closed; whether nothing broke."""
         self.begin_stop()
-        asyncio.run_coroutine_threadsafe(self._join(), self._loop).result()
+        is_sound = asyncio.run_coroutine_threadsafe(self._join(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        return is_sound
 
     async def _begin(self) -> None:
         self._main = asyncio.create_task(self._live())
+        self._main.add_done_callback(self._end_process_if_broken)
 
-    async def _join(self) -> None:
-        if self._main is not None:
-            await self._main
+    async def _join(self) -> bool:
+        if self._main is None:
+            return True
+        await asyncio.wait([self._main])
+        return self._main.exception() is None
+
+    def _end_process_if_broken(self, main: asyncio.Task[None]) -> None:
+        error = main.exception()
+        if error is not None:
+            log.error("process.failed", exc_info=error)
+            os.kill(os.getpid(), signal.SIGTERM)
 
     async def _live(self) -> None:
         settings = self._settings
@@ -107,6 +121,8 @@ class Runtime:
             if served is not None:
                 await self._serve(database, clients, served)
         finally:
+            for client in clients:
+                await client.close()
             await health.stop()
             await database.close()
 
@@ -138,24 +154,29 @@ class Runtime:
             calls=EngineCalls(pool, limit=settings.engine_call_limit),
             served=served,
             counter=counter,
-            master_key=MasterKey(settings.master_key.get_secret_value()),
+            master_key=self._master_key,
             texts=TextBudget(settings.worker_text_budget),
             lease=settings.job_lease,
             soft_limit=settings.job_soft_limit,
         )
         slots = Slots(settings.worker_slots)
         holder = Holder(tools, pool, slots, stop_grace=settings.stop_grace)
-        await ledger.report(slots=slots.total)
         self._holder = holder
         log.info("worker.ready", model=served.name, slots=slots.total)
-        beating = asyncio.Event()
-        heartbeat = asyncio.create_task(holder.beat(beating))
-        await self._stop.wait()
-        await holder.stop()
-        beating.set()
-        await heartbeat
-        await ledger.sign_off()
+        await self._beat_until_stopped(holder)
+        with suppress(DatabaseUnavailable):  # then it is forgotten by its silence
+            await ledger.sign_off()
         await pool.stop()
+
+    async def _beat_until_stopped(self, holder: Holder) -> None:
+        """Beat until all that is held has been let go of; a heart that stops raises."""
+        is_over = asyncio.Event()
+        heartbeat = asyncio.create_task(holder.beat(is_over))
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({heartbeat, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await holder.stop()
+        is_over.set()
+        await heartbeat
 
     async def _check_engines(self) -> None:
         if self._holder is None:

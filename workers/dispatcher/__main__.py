@@ -10,7 +10,7 @@ from plumbing.health import HealthServer
 from plumbing.kafka_client import HintConsumer, HintProducer
 from plumbing.logs import configure_logs
 from plumbing.process import run, supervise_loops
-from plumbing.settings import read_settings
+from plumbing.settings import SettingsRefused, read_settings
 from workers.celery_app import create_celery
 from workers.dispatcher.broker import Broker
 from workers.dispatcher.consumer_loop import ConsumerLoop
@@ -21,9 +21,21 @@ from workers.dispatcher.settings import DispatcherSettings
 _PAUSE_PER_LEASE = timedelta(seconds=2) / timedelta(seconds=60)
 
 
-async def main(stop: asyncio.Event) -> None:
-    settings = read_settings(DispatcherSettings)
+def main() -> int:
+    try:
+        settings = read_settings(DispatcherSettings)
+    except SettingsRefused as error:
+        print(error, file=sys.stderr)  # noqa: T201 - logs are not configured yet
+        return 2
     configure_logs(settings, service="dispatcher")
+
+    async def dispatch_until(stop: asyncio.Event) -> None:
+        await _dispatch(settings, stop=stop)
+
+    return run(dispatch_until)
+
+
+async def _dispatch(settings: DispatcherSettings, *, stop: asyncio.Event) -> None:
     database = Database(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
@@ -67,4 +79,4 @@ async def main(stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(main())

@@ -3,13 +3,17 @@
 import asyncio
 import json
 import signal
+import socket
 import time
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest
 import redis.asyncio
+from psycopg import AsyncConnection
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from jobs.lifecycle import State
 from jobs.operations.cancel import cancel
@@ -371,3 +375,54 @@ async def test_two_dispatchers_and_two_workers_share_the_work(batch: BatchTier) 
     assert await batch.wait_final(*job_ids) == {State.SUCCEEDED}
     assert await rows(batch.database, "SELECT count(*) FROM summary") == [(60,)]
     assert await rows(batch.database, "SELECT DISTINCT attempt FROM job") == [(1,)]
+
+
+async def test_a_worker_outlives_a_database_that_is_away_at_its_start(
+    batch: BatchTier, database_url: str, postgres_url: str
+) -> None:
+    tenant = await a_tenant(batch.database)
+    job_id = await a_job(batch.database, tenant)
+    await batch.start_dispatcher()
+    name = make_url(database_url).database
+    closed = f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS"
+    async with await AsyncConnection.connect(postgres_url, autocommit=True) as admin:
+        await admin.execute(f"{closed} false".encode())
+        worker = batch.processes.start("workers.batch", environment=batch.environment)
+
+        async def has_found_engines() -> bool:
+            return "heartbeat.failed" in worker.log.read_text()
+
+        try:
+            await until(has_found_engines)
+        finally:
+            await admin.execute(f"{closed} true".encode())
+    assert await batch.wait_final(job_id) == {State.SUCCEEDED}
+
+
+async def test_a_worker_that_cannot_live_ends(batch: BatchTier) -> None:
+    """Whoever started it starts it again: it must not stay as a shell."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        worker = batch.processes.start(
+            "workers.batch",
+            environment=batch.environment | {"PRECIS_HEALTH_PORT": port},
+        )
+        assert await asyncio.to_thread(worker.wait, 20) != 0
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong"),
+    [
+        ("workers.batch", {"PRECIS_DATABASE_URL": ""}),
+        ("workers.batch", {"PRECIS_MASTER_KEY": "abc"}),
+        ("workers.dispatcher", {"PRECIS_DATABASE_URL": ""}),
+    ],
+)
+async def test_a_wrong_setting_is_told_in_a_line(
+    batch: BatchTier, module: str, wrong: dict[str, str]
+) -> None:
+    process = batch.processes.start(module, environment=batch.environment | wrong)
+    assert await asyncio.to_thread(process.wait, 20) == 2
+    told = process.log.read_text()
+    assert all(name in told for name in wrong)
+    assert "Traceback" not in told
