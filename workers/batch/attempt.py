@@ -37,7 +37,7 @@ from workers.batch.chunk_work import ChunkWork
 from workers.batch.engine_calls import EngineCalls
 from workers.batch.ledger import Ledger
 from workers.batch.slots import TextBudget
-from workers.batch.summarizing_run import SummarizingRun
+from workers.batch.summarizing_run import NothingToRead, SummarizingRun
 
 log = structlog.get_logger()
 
@@ -48,6 +48,7 @@ _FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
     (PromptCut, PROMPT_CUT),
     (EngineRefused, TEXT_UNUSABLE),
     (ContextTooSmall, TEXT_UNUSABLE),
+    (NothingToRead, TEXT_UNUSABLE),
     (MergeImpossible, OUTPUT_UNUSABLE),
     (TimeoutError, ATTEMPT_STUCK),
 )
@@ -84,8 +85,13 @@ class Attempt:
         more. Cancelling the task aborts the calls to the engine; the job is then
         handed back by the caller.
         """
+        limit = self._tools.soft_limit.total_seconds()
         try:
-            async with asyncio.timeout(self._tools.soft_limit.total_seconds()):
+            # Counted only from the moment that there is room for the text.
+            async with (
+                self._tools.texts.hold(self.held.characters),
+                asyncio.timeout(limit),
+            ):
                 result = await self._summarize()
         except Exception as error:
             first = _first_of(error)
@@ -117,20 +123,19 @@ class Attempt:
         held, tools = self.held, self._tools
         seal = JobSeal.unwrap(held.id, held.wrapped_key, tools.master_key)
         self._work = ChunkWork(held, seal, ledger=tools.ledger, calls=tools.calls)
-        async with tools.texts.hold(held.characters):
-            sealed = held.sealed_text
-            if sealed is None:
-                sealed = await tools.ledger.get_sealed_text(held)
-            run = SummarizingRun(
-                held,
-                seal,
-                seal.open_text(sealed),
-                work=self._work,
-                ledger=tools.ledger,
-                served=tools.served,
-                counter=tools.counter,
-            )
-            return await run.run(task_id=self._task_id)
+        sealed = held.sealed_text
+        if sealed is None:
+            sealed = await tools.ledger.get_sealed_text(held)
+        run = SummarizingRun(
+            held,
+            seal,
+            seal.open_text(sealed),
+            work=self._work,
+            ledger=tools.ledger,
+            served=tools.served,
+            counter=tools.counter,
+        )
+        return await run.run(task_id=self._task_id)
 
     async def _leave_failed(self, error: Exception) -> State:
         failure = _failure_of(error)

@@ -30,6 +30,10 @@ from workers.batch.ledger import Ledger
 from workers.batch.planning import plan_rows
 
 
+class NothingToRead(Exception):
+    """Of the text nothing is left to show to a model: escapes, hidden characters."""
+
+
 class SummarizingRun:
     def __init__(
         self,
@@ -62,6 +66,8 @@ class SummarizingRun:
             level = await self._merge(level, stage, lengths)
             spent += level
         summary = level[0].text
+        if not summary:
+            raise NothingToRead
         return SealedResult(
             summary=self._seal.seal_summary(summary),
             citations=await self._cite(summary),
@@ -142,9 +148,6 @@ class SummarizingRun:
         *,
         stage: int,
     ) -> list[ChunkRow]:
-        stored = [row for row in self._stored_rows if row.stage == stage]
-        if len(stored) == len(groups):
-            return stored
         rows = [
             ChunkRow(
                 job_id=self._held.id,
@@ -156,6 +159,11 @@ class SummarizingRun:
             )
             for idx, group in enumerate(groups)
         ]
+        stored = [row for row in self._stored_rows if row.stage == stage]
+        # An engine of another size groups otherwise: a merge of other children, taken
+        # for one of these, would leave text out.
+        if [_span(row) for row in stored] == [_span(row) for row in rows]:
+            return stored
         await self._ledger.plan(self._held, rows)
         return rows
 
@@ -175,3 +183,7 @@ class SummarizingRun:
             return None
         found = await asyncio.to_thread(cite, summary, self._text)
         return self._seal.seal_citations([asdict(each) for each in found])
+
+
+def _span(row: ChunkRow) -> tuple[int, int]:
+    return row.start, row.end

@@ -12,15 +12,17 @@ from sqlalchemy import text
 from jobs.counting import TokenCounter
 from jobs.lifecycle import State
 from jobs.messages.hint import ClaimRequest
-from jobs.operations.leave import sweep_lapsed
+from jobs.operations.leave import Departure, sweep_lapsed
 from jobs.operations.wait import wake_due
+from jobs.store.chunk_store import ChunkResult, ChunkRow
 from jobs.store.job_store import find_states
+from jobs.store.sealed import JobSeal
 from plumbing.database import Database
 from plumbing.engine_client import EngineClient
 from plumbing.engine_discovery import discover
 from plumbing.engine_pool import EnginePool
 from plumbing.sealing import MasterKey
-from tests.builders import a_job, a_tenant, rows
+from tests.builders import a_job, a_tenant, claim_jobs, rows
 from tests.scripted_engine import Call, ScriptedEngine, first_words
 from tests.waiting import until
 from workers.batch.attempt import Tools
@@ -30,6 +32,7 @@ from workers.batch.ledger import Ledger
 from workers.batch.slots import Slots, TextBudget
 
 ONE = ClaimRequest(1)
+SOFT_LIMIT = timedelta(seconds=2)
 
 
 @dataclass
@@ -55,7 +58,7 @@ async def worker(
         master_key=master_key,
         texts=TextBudget(1_000),
         lease=lease,
-        soft_limit=timedelta(minutes=5),
+        soft_limit=SOFT_LIMIT,
     )
     holder = Holder(tools, pool, Slots(8), stop_grace=timedelta(seconds=0.2))
     stop = asyncio.Event()
@@ -121,3 +124,72 @@ async def test_a_job_lost_and_claimed_again_by_the_same_process_goes_on(
         await stale
     async with database.statement() as tx:
         assert await find_states(tx, [job_id]) == {job_id: State.SUCCEEDED}
+
+
+async def test_waiting_for_room_for_the_text_spends_no_attempt(
+    database: Database, worker: Worker
+) -> None:
+    job_id = await a_job(database, await a_tenant(database))
+    async with worker.tools.texts.hold(1_000):
+        working = asyncio.create_task(worker.holder.work(ONE, task_id="t"))
+        await asyncio.wait([working], timeout=1.5 * SOFT_LIMIT.total_seconds())
+    async with asyncio.timeout(10):
+        await working
+    async with database.statement() as tx:
+        assert await find_states(tx, [job_id]) == {job_id: State.SUCCEEDED}
+
+
+async def test_a_text_of_which_nothing_can_be_read_is_no_success(
+    database: Database, worker: Worker
+) -> None:
+    """A title sequence of a terminal passes for text and leaves nothing."""
+    tenant = await a_tenant(database)
+    await a_job(database, tenant, text="\x1b]0;a title and no text\x07")
+    async with asyncio.timeout(10):
+        await worker.holder.work(ONE, task_id="t")
+    assert await rows(database, "SELECT state, error_code FROM job") == [
+        ("failed", "text_unusable")
+    ]
+
+
+async def test_merges_planned_for_another_engine_leave_no_text_out(
+    database: Database, worker: Worker, engine: ScriptedEngine, master_key: MasterKey
+) -> None:
+    """An earlier attempt grouped by another context: as many merges, other borders."""
+    tenant = await a_tenant(database)
+    await a_job(database, tenant, text="one two three four ")
+    (held,) = await claim_jobs(database)
+    seal = JobSeal.unwrap(held.id, held.wrapped_key, master_key)
+    ledger = worker.tools.ledger
+
+    async def store(stage: int, spans: list[tuple[int, int]], texts: list[str]) -> None:
+        rows_of_stage = [
+            ChunkRow(
+                job_id=held.id, stage=stage, idx=idx, start=start, end=end, tokens=1
+            )
+            for idx, (start, end) in enumerate(spans)
+        ]
+        await ledger.plan(held, rows_of_stage)
+        for idx, written in enumerate(texts):
+            await ledger.store(
+                ChunkResult(
+                    job_id=held.id,
+                    fence=held.fence,
+                    stage=stage,
+                    idx=idx,
+                    sealed=seal.seal_chunk(written, stage=stage, idx=idx),
+                    prompt_tokens=1,
+                    completion_tokens=1,
+                )
+            )
+
+    sections = [f"Section{n} " + f"says that thing{n} is so. " * 70 for n in range(4)]
+    await store(0, [(0, 4), (4, 8), (8, 14), (14, 19)], sections)
+    await store(1, [(0, 4), (4, 19)], ["Of the first alone."])
+    await ledger.leave(
+        Departure(id=held.id, fence=held.fence, wish=State.QUEUED, counts=False)
+    )
+    async with asyncio.timeout(10):
+        await worker.holder.work(ONE, task_id="t")
+    read = "".join(call.text for call in engine.calls)
+    assert [f"Section{n} " in read for n in range(4)] == [True] * 4
