@@ -8,6 +8,7 @@ closes its connection, which is how an engine learns to drop the work.
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -21,6 +22,8 @@ from plumbing.engine_errors import EngineGarbled, EngineRefused, EngineUnavailab
 from plumbing.engine_transport import EngineTransport
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=1)
+# JSON can write it, but nobody can store it or send it on.
+_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 _COMPLETIONS: Final = "/v1/chat/completions"
 _TOKENIZE: Final = "/tokenize"
 _MODELS: Final = "/v1/models"
@@ -189,7 +192,7 @@ def _retry_after(response: httpx.Response) -> timedelta | None:
 def _read_json(response: httpx.Response) -> dict[str, Any]:
     try:
         content = json.loads(response.content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EngineGarbled("an answer that is not JSON") from error
     if not isinstance(content, dict):
         raise EngineGarbled("an answer that is not a JSON object")
@@ -226,7 +229,7 @@ def _read_model(entry: Any) -> EngineModel:
 
 
 def _string(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _HALF_CHARACTER.search(value):
         raise TypeError
     return value
 

@@ -161,6 +161,8 @@ async def test_a_wrong_request_is_refused_without_quoting(status: int) -> None:
         as_json(completion(usage=[1])),
         as_json({}, 302, Location="http://127.0.0.1:1/"),
         Reply(204, b""),
+        Reply(200, b"[" * 100_000),
+        as_json(completion("half of a character: \ud83d")),
     ],
 )
 async def test_another_shape_is_garbled(reply: Reply) -> None:
