@@ -6,8 +6,11 @@ is its own transaction, which saves two round trips. Outside calls (engine,
 Kafka, webhooks) never happen inside either.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -22,6 +25,8 @@ RowRefused = (exc.IntegrityError, exc.DataError)
 """The database refused what a row says; the same row would be refused again."""
 
 _CONNECT_SECONDS: Final = 2
+_SILENCE_SECONDS: Final = 1.0
+"""Beyond the limit that Postgres keeps itself: who is silent for longer is frozen."""
 
 
 class DatabaseUnavailable(Exception):
@@ -53,6 +58,7 @@ class Database:
         application: str = "precis",
     ) -> None:
         milliseconds = int(statement_timeout.total_seconds() * 1000)
+        self._longest_silence = statement_timeout.total_seconds() + _SILENCE_SECONDS
         self._engine: AsyncEngine = create_async_engine(
             async_url(url),
             pool_size=pool_size,
@@ -84,7 +90,8 @@ class Database:
                 self._transactional.connect() as connection,
                 connection.begin(),
             ):
-                yield connection
+                with _hanging_up(connection, after=self._longest_silence):
+                    yield connection
         except _LOST as error:
             raise _unavailable(error) from error
 
@@ -93,7 +100,8 @@ class Database:
         """One statement that is a transaction of its own."""
         try:
             async with self._engine.connect() as connection:
-                yield connection
+                with _hanging_up(connection, after=self._longest_silence):
+                    yield connection
         except _LOST as error:
             raise _unavailable(error) from error
 
@@ -105,18 +113,19 @@ class Database:
         the lock. A lost connection is a lost lock, so work under the lock uses
         this very connection.
         """
-        async with self.statement() as connection:
-            lock = {"name": name}
-            held = await connection.scalar(
-                text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), lock
-            )
-            if not held:
-                yield None
-                return
-            try:
-                yield connection
-            finally:
-                await _release(connection, lock)
+        try:
+            async with self._engine.connect() as connection:
+                lock = {"name": name}
+                held = await connection.scalar(text(_TRY_LOCK), lock)
+                if not held:
+                    yield None
+                    return
+                try:
+                    yield connection
+                finally:
+                    await _release(connection, lock)
+        except _LOST as error:
+            raise _unavailable(error) from error
 
     async def ping(self) -> None:
         async with self.statement() as tx:
@@ -126,6 +135,7 @@ class Database:
         await self._engine.dispose()
 
 
+_TRY_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"
 _LOST = (
     exc.OperationalError,
     exc.InterfaceError,
@@ -137,6 +147,35 @@ _LOST = (
 def _unavailable(error: BaseException) -> Exception:
     """The error for our callers; a statement that ran into its time limit too."""
     return DatabaseUnavailable(f"Postgres: {type(error).__name__}")
+
+
+@contextmanager
+def _hanging_up(connection: Transaction, *, after: float) -> Iterator[None]:
+    """End the connection under a use that lasts too long, which ends the use.
+
+    A cancellation would not do it soon: psycopg asks the server to cancel and waits ten
+    seconds for its word.
+    """
+    driver = _driver_of(connection)
+    timer = asyncio.get_running_loop().call_later(after, _hang_up, driver)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _driver_of(connection: Transaction) -> psycopg.AsyncConnection[Any]:
+    held = connection.sync_connection
+    driver: Any = held and held.connection.driver_connection
+    return driver  # type: ignore[no-any-return]
+
+
+def _hang_up(driver: psycopg.AsyncConnection[Any]) -> None:
+    with (
+        suppress(OSError, psycopg.Error),
+        socket.socket(fileno=os.dup(driver.fileno())) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 async def _release(connection: Transaction, lock: dict[str, Any]) -> None:

@@ -1,0 +1,72 @@
+"""The connection to Postgres when Postgres does not play along."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from plumbing.database import Database, DatabaseUnavailable, Transaction
+
+
+@pytest.fixture
+async def impatient(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(
+        database_url, pool_size=1, statement_timeout=timedelta(seconds=0.2)
+    )
+    yield opened
+    await opened.close()
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """As a machine that stands still: its connections stay open and say nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def backend(tx: Transaction) -> int:
+    return int(await tx.scalar(text("SELECT pg_backend_pid()")))
+
+
+@pytest.mark.parametrize("use", ["statement", "transaction"])
+async def test_a_frozen_postgres_is_not_waited_for(
+    impatient: Database, use: str
+) -> None:
+    opening = getattr(impatient, use)
+    async with opening() as tx:
+        pid = await backend(tx)
+    started = time.monotonic()
+    with frozen(pid):
+        async with asyncio.timeout(10):
+            with pytest.raises(DatabaseUnavailable):
+                async with opening() as tx:
+                    await tx.execute(text("SELECT 1"))
+        assert time.monotonic() - started < 4
+        # The next one gets a connection of its own.
+        async with opening() as tx:
+            assert await backend(tx) != pid
+
+
+async def test_a_lock_may_be_held_for_longer_than_a_statement(
+    impatient: Database,
+) -> None:
+    async with _locked(impatient) as tx:
+        pid = await backend(tx)
+        await asyncio.sleep(1.5)
+        assert await backend(tx) == pid
+
+
+@asynccontextmanager
+async def _locked(database: Database) -> AsyncIterator[Transaction]:
+    async with database.session_lock("of the tests") as held:
+        assert held is not None
+        yield held
