@@ -5,6 +5,8 @@ Tests use the same door as the process, so what they try is what runs.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
 
 from gateway.authentication import KeyRing
 from gateway.bodies import BodyReader
@@ -16,6 +18,9 @@ from gateway.watcher import Watcher
 from plumbing.database import Database
 from plumbing.sealing import MasterKey
 
+# Each takes milliseconds; a caller is better told to come back than left to wait.
+_LONGEST_STATEMENT: Final = timedelta(seconds=5)
+
 
 @asynccontextmanager
 async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
@@ -24,6 +29,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     database = Database(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
+        statement_timeout=_LONGEST_STATEMENT,
         application="precis-gateway",
     )
     engines = RealtimeEngines(settings)

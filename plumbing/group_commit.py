@@ -23,7 +23,8 @@ class GroupCommit(Generic[Row, Outcome]):
     `flush` gets up to `max_rows` rows and returns one outcome for each. When the
     database refuses a group for what one row says, the rows are tried one by
     one, so that only the culprit's caller sees the error. A lost connection is
-    not retried: nobody knows whether the commit happened.
+    not retried: nobody knows whether the commit happened. A row whose caller has
+    left before its group began is not written.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class GroupCommit(Generic[Row, Outcome]):
                 await asyncio.sleep(self._linger)
                 group = self._waiting[: self._max_rows]
                 del self._waiting[: self._max_rows]
-                await self._write(group)
+                wanted = [member for member in group if not member[1].done()]
+                if wanted:
+                    await self._write(wanted)
         finally:
             self._idle_flushers += 1
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -267,6 +270,32 @@ async def test_without_a_database_the_answer_is_503_and_says_when_to_come_back(
     assert answer.status_code == 503
     assert answer.json()["code"] == "database_unavailable"
     assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_a_database_that_stands_still_is_told_of_in_seconds(
+    database_url: str,
+) -> None:
+    async with a_door(database_url) as door:
+        await door.post()
+        found = await rows(
+            door.database,
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE application_name = 'precis-gateway'",
+        )
+        started = time.monotonic()
+        try:
+            for backend in found:
+                os.kill(backend.pid, signal.SIGSTOP)
+            answers = await asyncio.gather(*(door.post() for _ in range(30)))
+        finally:
+            for backend in found:
+                os.kill(backend.pid, signal.SIGCONT)
+        assert time.monotonic() - started < 10
+        # Whose group hangs is told so; the next ones get a connection that works.
+        told = Counter(answer.status_code for answer in answers)
+        assert set(told) <= {202, 503}
+        assert told[503] > 0
+        assert (await door.count_rows())["job"] >= 1 + told[202]
 
 
 async def _send_and_keep(door: Door, **headers: str) -> asyncio.StreamWriter:

@@ -69,3 +69,21 @@ async def test_a_caller_that_leaves_does_not_hold_up_the_others() -> None:
     leaving.cancel()
     gate.set()
     assert await staying == 1
+
+
+async def test_a_row_whose_caller_has_left_is_not_written() -> None:
+    gate = asyncio.Event()
+    written: list[int] = []
+
+    async def flush(rows: Sequence[int]) -> list[int]:
+        await gate.wait()
+        written.extend(rows)
+        return list(rows)
+
+    commit = GroupCommit(flush, max_rows=1)
+    first, leaving, staying = (asyncio.create_task(commit.put(n)) for n in range(3))
+    await asyncio.sleep(0.01)
+    leaving.cancel()
+    gate.set()
+    assert list(await asyncio.gather(first, staying)) == [0, 2]
+    assert written == [0, 2]
