@@ -1,5 +1,6 @@
 """Jobs as the gateway would have accepted them, and whether they ended as promised."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -36,14 +37,18 @@ async def accept_short(bench: Bench, count: int) -> tuple[list[UUID], datetime]:
     return await accept(bench, list(short_texts(count)))
 
 
-_UNFINISHED: Final = """
-SELECT count(*) FROM job WHERE state IN ('queued', 'running', 'retry_wait')
-"""
+# Each arm is one look into a small partial index: who watches must not be the load.
+_UNFINISHED: Final = " OR ".join(
+    f"EXISTS (SELECT FROM job WHERE state = '{state}')"
+    for state in ("queued", "running", "retry_wait")
+)
+_LOOK_EVERY_SECONDS: Final = 0.1
 
 
 async def all_ended(database: Database) -> bool:
+    await asyncio.sleep(_LOOK_EVERY_SECONDS)
     async with database.statement() as tx:
-        return bool(await tx.scalar(text(_UNFINISHED)) == 0)
+        return not await tx.scalar(text(f"SELECT {_UNFINISHED}"))
 
 
 _WHOLE: Final = """
