@@ -5,6 +5,7 @@ a dead one cannot fill the due index or the slots of this process. A lapsed leas
 repeats the step it stood at; only recorded attempts advance the schedule.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,8 @@ class Restraint:
     """Lanes that have rested: one delivery finds out."""
     crowded: Sequence[UUID] = ()
     """Tenants who hold their share of the slots already."""
+    share: int = sys.maxsize
+    """How many of one tenant's may be taken by one claim."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,9 @@ WITH RECURSIVE lanes AS (
             ORDER BY d.lane LIMIT 1)
     FROM lanes l WHERE l.lane IS NOT NULL
 ), due AS MATERIALIZED (
-    SELECT picked.id
+    SELECT ranked.id FROM (
+    SELECT picked.*, row_number() OVER (
+        PARTITION BY picked.tenant_id ORDER BY picked.attempt > 0, picked.next_at) AS place
     FROM lanes e CROSS JOIN LATERAL (
         SELECT d.id, d.next_at, d.attempt, d.tenant_id FROM delivery d
         WHERE d.lane = e.lane AND d.state = 'due' AND d.next_at <= statement_timestamp()
@@ -79,8 +84,9 @@ WITH RECURSIVE lanes AS (
     ) picked
     WHERE e.lane IS NOT NULL AND e.lane <> ALL(CAST(:resting AS text[]))
       AND picked.tenant_id <> ALL(CAST(:crowded AS uuid[]))
+    ) ranked WHERE ranked.place <= :share
     -- Those never tried come first: retries must not delay them.
-    ORDER BY picked.attempt > 0, picked.next_at LIMIT :count
+    ORDER BY ranked.attempt > 0, ranked.next_at LIMIT :count
 ), claimed AS (
     UPDATE delivery d SET state = 'sending', fence = d.fence + 1,
         lease_until = statement_timestamp() + CASE d.kind
@@ -123,6 +129,7 @@ async def claim_deliveries(
         "resting": list(restraint.resting),
         "trying": list(restraint.trying),
         "crowded": list(restraint.crowded),
+        "share": restraint.share,
     }
     return [_claimed(row) for row in await tx.execute(text(CLAIM_SQL), values)]
 

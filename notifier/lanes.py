@@ -45,6 +45,7 @@ class LaneWatch:
                 for tenant, count in self._held.items()
                 if count >= self._max_per_tenant
             ],
+            share=self._max_per_tenant,
         )
 
     def take(self, delivery: ClaimedDelivery) -> None:

@@ -111,6 +111,20 @@ async def test_a_crowded_tenant_waits(database: Database) -> None:
     assert [delivery.tenant_id for delivery in claimed] == [modest.id]
 
 
+async def test_one_claim_gives_no_tenant_more_than_its_share(
+    database: Database,
+) -> None:
+    greedy, modest = await a_tenant(database), await a_tenant(database)
+    hour = timedelta(hours=1)
+    for number in range(8):
+        await deliveries(database, greedy, lane=f"host:{number}", count=5, age=hour)
+    await deliveries(database, modest, lane="host:modest", count=1)
+    claimed = await claim(database, count=20, restraint=Restraint(share=12))
+    holders = [delivery.tenant_id for delivery in claimed]
+    assert holders.count(greedy.id) == 12
+    assert holders.count(modest.id) == 1
+
+
 async def test_first_attempts_come_before_retries(database: Database) -> None:
     tenant = await a_tenant(database)
     hour = timedelta(hours=1)
@@ -200,6 +214,7 @@ async def test_the_claim_and_the_record_use_their_indexes(database: Database) ->
         resting=[],
         trying=[],
         crowded=[],
+        share=64,
     )
     assert "Index Only Scan using delivery_due" in plan
     assert "Index Scan using delivery_due" in plan
