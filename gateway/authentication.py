@@ -19,8 +19,8 @@ from jobs.api_keys import ApiKey, parse_api_key
 from jobs.store.tenant_store import StoredKey, find_key
 from plumbing.database import Database
 
-_REMEMBERED_SECONDS: Final = 8.0
-_REFRESH_SECONDS: Final = 2.0
+_FRESH_SECONDS: Final = 8.0
+_KNOWN_SECONDS: Final = 10.0
 _MAX_REMEMBERED: Final = 10_000
 _SCHEME: Final = "bearer "
 
@@ -34,7 +34,8 @@ class Caller:
 @dataclass(frozen=True, slots=True)
 class _Remembered:
     caller: Caller
-    until: float
+    fresh_until: float
+    known_until: float
     expires_at: datetime | None
 
 
@@ -53,7 +54,7 @@ class KeyRing:
             raise RequestRefused("unauthorized")
         secret_hmac = key.hmac(self._pepper)
         known = self._remembered.get(secret_hmac)
-        if known is None or known.until <= time.monotonic():
+        if known is None or known.fresh_until <= time.monotonic():
             known = await self._look_up(key, secret_hmac)
         if known.expires_at is not None and known.expires_at <= datetime.now(UTC):
             raise RequestRefused("unauthorized")
@@ -63,8 +64,10 @@ class KeyRing:
         stale = self._remembered.get(secret_hmac)
         if stale is not None:
             # One request asks again, the others of this moment go on meanwhile.
-            until = time.monotonic() + _REFRESH_SECONDS
-            self._remembered[secret_hmac] = replace(stale, until=until)
+            self._remembered[secret_hmac] = replace(
+                stale, fresh_until=stale.known_until
+            )
+        asked_at = time.monotonic()
         async with self._database.statement() as tx:
             stored = await find_key(tx, key.id)
         if stored is None or not _fits(stored, secret_hmac):
@@ -74,7 +77,8 @@ class KeyRing:
             self._remembered.clear()
         known = _Remembered(
             Caller(stored.tenant_id, stored.id),
-            time.monotonic() + _REMEMBERED_SECONDS,
+            asked_at + _FRESH_SECONDS,
+            asked_at + _KNOWN_SECONDS,
             stored.expires_at,
         )
         self._remembered[secret_hmac] = known
