@@ -7,6 +7,8 @@ finished is read, not repeated. Leaving the job is the caller's part.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
+from typing import Final
 
 from jobs.asking import Question, provenance
 from jobs.counting import TokenCounter
@@ -32,6 +34,10 @@ from workers.batch.planning import plan_rows
 
 class NothingToRead(Exception):
     """Of the text nothing is left to show to a model: escapes, hidden characters."""
+
+
+# The fixed words of a prompt count the same for every job of one length.
+_chunk_budget: Final = lru_cache(maxsize=256)(chunk_budget)
 
 
 class SummarizingRun:
@@ -83,7 +89,7 @@ class SummarizingRun:
         planned = [row for row in self._stored_rows if row.stage == 0]
         if planned:
             return planned
-        budget = chunk_budget(
+        budget = _chunk_budget(
             self._served.context, self._longest_answer(), self._counter.count_now
         )
         rows = await plan_rows(
