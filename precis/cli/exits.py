@@ -104,9 +104,3 @@ def judge(error: PrecisError) -> Verdict:
         if kind in _VERDICTS:
             return _VERDICTS[kind]
     return Verdict(Exit.JOB_FAILED, "")
-
-
-def exit_table() -> str:
-    """The table as Markdown, each code with its meaning."""
-    rows = [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
-    return "\n".join(["| code | meaning |", "|---|---|", *rows])
