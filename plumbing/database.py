@@ -15,8 +15,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import exc, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import event, exc, text
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 Transaction = AsyncConnection
@@ -78,6 +78,7 @@ class Database:
                 "options": f"-c statement_timeout={milliseconds} -c timezone=UTC",
             },
         )
+        event.listen(self._engine.sync_engine, "handle_error", _leave_if_it_only_reads)
         self._transactional = self._engine.execution_options(
             isolation_level="READ COMMITTED"
         )
@@ -139,9 +140,16 @@ _TRY_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"
 _LOST = (
     exc.OperationalError,
     exc.InterfaceError,
+    exc.InternalError,
     exc.TimeoutError,
     psycopg.OperationalError,
 )
+
+
+def _leave_if_it_only_reads(context: ExceptionContext) -> None:
+    """A primary that became a standby keeps its sessions: they must not be kept here."""
+    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
+        context.is_disconnect = True
 
 
 def _unavailable(error: BaseException) -> Exception:

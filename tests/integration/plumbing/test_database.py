@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 import pytest
+from psycopg import AsyncConnection
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from plumbing.database import Database, DatabaseUnavailable, Transaction
 
@@ -70,3 +72,20 @@ async def _locked(database: Database) -> AsyncIterator[Transaction]:
     async with database.session_lock("of the tests") as held:
         assert held is not None
         yield held
+
+
+async def test_a_postgres_that_only_reads_is_left_and_asked_anew(
+    impatient: Database, database_url: str, postgres_url: str
+) -> None:
+    """A former primary refuses to write; the one in its place is found again."""
+    name = make_url(database_url).database
+    change = f"ALTER DATABASE {name} SET default_transaction_read_only = "
+    write = text("CREATE TABLE written ()")
+    async with await AsyncConnection.connect(postgres_url, autocommit=True) as admin:
+        await admin.execute(f"{change} on".encode())
+        with pytest.raises(DatabaseUnavailable):
+            async with impatient.statement() as tx:
+                await tx.execute(write)
+        await admin.execute(f"{change} off".encode())
+    async with impatient.statement() as tx:
+        await tx.execute(write)
