@@ -20,9 +20,8 @@ from plumbing.engine_client import EngineClient
 from plumbing.engine_discovery import discover
 from plumbing.engine_errors import EngineError, EngineUnavailable
 from plumbing.engine_pool import EnginePool
-from plumbing.process import sleep_or_stop
 
-_PAUSE: Final = timedelta(seconds=2)
+_PAUSE_SECONDS: Final = 2.0
 # Every request is counted, also one for batch: an engine that hangs must not hold it.
 _LONGEST_COUNT: Final = timedelta(seconds=1)
 
@@ -40,7 +39,6 @@ class RealtimeEngines:
             for url in settings.realtime_engine_urls
         ]
         self._counter: TokenCounter | None = None
-        self._stop = asyncio.Event()
         self._search: asyncio.Task[None] | None = None
         self._overhead = 0
         self.pool: EnginePool | None = None
@@ -57,9 +55,10 @@ class RealtimeEngines:
             self._search = asyncio.create_task(self._find_later())
 
     async def stop(self) -> None:
-        self._stop.set()
         if self._search is not None:
-            await self._search
+            # A look at an engine that hangs takes ten seconds.
+            self._search.cancel()
+            await asyncio.wait([self._search])
         if self.pool is not None:
             await self.pool.stop()
         else:
@@ -106,7 +105,8 @@ class RealtimeEngines:
         log.info("engines.found", tier="realtime", model=served.name)
 
     async def _find_later(self) -> None:
-        while self.pool is None and not await sleep_or_stop(self._stop, _PAUSE):
+        while self.pool is None:
+            await asyncio.sleep(_PAUSE_SECONDS)
             try:
                 await self._find()
             except EngineUnavailable:

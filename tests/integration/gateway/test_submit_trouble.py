@@ -256,6 +256,29 @@ async def test_without_an_engine_texts_are_accepted_until_one_comes(
         late.close()
 
 
+async def test_a_search_for_engines_does_not_hold_up_the_end(
+    database_url: str,
+) -> None:
+    connected = asyncio.Event()
+
+    async def say_nothing(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        connected.set()
+        while await reader.read(1024):
+            pass
+        writer.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    async with a_door(database_url, f"http://127.0.0.1:{port}"):
+        silent = await asyncio.start_server(say_nothing, "127.0.0.1", port)
+        await asyncio.wait_for(connected.wait(), 10)
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
+    silent.close()
+
+
 async def test_without_a_database_the_answer_is_503_and_says_when_to_come_back(
     engine: ScriptedEngine,
 ) -> None:
