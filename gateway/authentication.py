@@ -28,7 +28,6 @@ _SCHEME: Final = "bearer "
 @dataclass(frozen=True, slots=True)
 class Caller:
     tenant_id: UUID
-    key_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class KeyRing:
         if len(self._remembered) >= _MAX_REMEMBERED:
             self._remembered.clear()
         known = _Remembered(
-            Caller(stored.tenant_id, stored.id),
+            Caller(stored.tenant_id),
             asked_at + _FRESH_SECONDS,
             asked_at + _KNOWN_SECONDS,
             stored.expires_at,

@@ -28,8 +28,6 @@ _CODE_OF_STATUS: Final = {
     400: "malformed_request",
     404: "not_found",
     405: "method_not_allowed",
-    413: "body_too_large",
-    429: "rate_limited",
 }
 _CLIENT_CLOSED_REQUEST: Final = 499  # nginx's number; nobody is left to read it
 _random: Final = random.Random()  # noqa: S311  only keeps callers apart

@@ -58,9 +58,6 @@ _RESULTS: Final = {
 }
 
 _CAPACITY: Final = {
-    "rate_limited": Problem(
-        429, "Too many requests", "Repeat after `Retry-After`.", retryable=True
-    ),
     "realtime_unavailable": Problem(
         503,
         "The realtime tier has no room now",

@@ -23,9 +23,6 @@ _TRANSPORT: Final = {
     "duplicate_header": Problem(
         400, "A header was sent twice", "Send this header once: {header}."
     ),
-    "invalid_header": Problem(
-        400, "A header cannot be read", "Correct this header: {header}."
-    ),
     "uri_too_long": Problem(
         414, "The address is too long", "Keep path and query under {limit} bytes."
     ),

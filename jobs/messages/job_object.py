@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.ids import SUMMARY, show_id
 from jobs.job import Job, Progress
-from jobs.lifecycle import State
+from jobs.lifecycle import WAITING, State
 from jobs.messages.problem import failure_problem
 
 
@@ -73,7 +73,7 @@ def _progress(state: State, progress: Progress) -> dict[str, Any]:
     if state is State.SUCCEEDED:
         phase, percent = "done", 100
     elif state is not State.RUNNING:
-        phase = "waiting" if state in (State.QUEUED, State.RETRY_WAIT) else "ended"
+        phase = "waiting" if state in WAITING else "ended"
     elif total == 0:
         phase = "planning"
     elif done < total:

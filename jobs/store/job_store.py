@@ -84,14 +84,14 @@ async def list_jobs(
     return [_job(row) for row in await tx.execute(text(statement), values)]
 
 
-_VERSIONS: Final = """
-SELECT id, version, state FROM job WHERE id = ANY(CAST(:ids AS uuid[]))
+_STATES: Final = """
+SELECT id, state FROM job WHERE id = ANY(CAST(:ids AS uuid[]))
 """
 
 
 async def find_states(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, State]:
     """Where these jobs stand now; for the watcher, who has checked the owner."""
-    rows = await tx.execute(text(_VERSIONS), {"ids": list(ids)})
+    rows = await tx.execute(text(_STATES), {"ids": list(ids)})
     return {row.id: State(row.state) for row in rows}
 
 

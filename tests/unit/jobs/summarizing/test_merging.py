@@ -2,7 +2,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.summarizing.coverage import coverage
 from jobs.summarizing.merging import MergeImpossible, plan_merge
 
 
@@ -32,11 +31,3 @@ def test_no_summaries_need_no_merge() -> None:
 def test_sections_that_are_too_long_are_refused(tokens: list[int]) -> None:
     with pytest.raises(MergeImpossible):
         plan_merge(tokens, budget=10)
-
-
-def test_coverage_is_whole_only_when_nothing_is_missing() -> None:
-    assert coverage([(5, 10), (0, 5)], 10) == 1.0
-    assert coverage([(0, 4), (2, 5)], 10) == 0.5
-    assert coverage([], 0) == 1.0
-    assert coverage([(0, 10**17 - 1)], 10**17) < 1.0
-    assert coverage([(-5, 5), (8, 99)], 10) == 0.7
