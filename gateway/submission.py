@@ -16,11 +16,12 @@ from gateway.request_models import TAG_MARK, RequestPart, read_part
 from gateway.routing import AskedTier
 from gateway.times import parse_time
 from jobs.lifecycle import DEFAULT_DEADLINE, MAX_DEADLINE
-from jobs.summarizing.cleaning import looks_binary, visible
+from jobs.summarizing.cleaning import looks_binary, prepare, visible
 from jobs.summarizing.lengths import LEAST_WORDS, MOST_WORDS
 
 NamedLength = Literal["short", "medium", "long"]
 
+_GLANCE = 1_000  # code points: nearly every text shows something here
 _NAMED = f"{TAG_MARK}named"
 _WORDS = f"{TAG_MARK}words"
 _URL = f"{TAG_MARK}url"
@@ -115,10 +116,15 @@ def _check_text(text: str, *, max_characters: int) -> None:
     if len(text) > max_characters:
         figures = {"limit": max_characters, "size": len(text)}
         raise field_refused("text_too_long", "/text", **figures)
-    if not visible(text):
+    if not (_shows(text[:_GLANCE]) or _shows(text)):
         raise field_refused("text_empty", "/text")
     if looks_binary(text):
         raise field_refused("not_text", "/text")
+
+
+def _shows(text: str) -> bool:
+    """Whether anything is left to see of what will stand in the prompt."""
+    return visible(prepare(text).text)
 
 
 def _read_deadline(shown: str | None, *, now: datetime) -> datetime:

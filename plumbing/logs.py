@@ -26,7 +26,7 @@ _CONTROLS: Final = re.compile(
 )
 _CONTROLS_BUT_LINES: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Postgres repeats the offending row or key there: addresses, metadata.
-_ROW_DETAILS: Final = re.compile(r"^\s*DETAIL:.*\n?", re.MULTILINE)
+_ROW_DETAILS: Final = re.compile(r"^\s*(DETAIL|CONTEXT|QUERY):.*\n?", re.MULTILINE)
 
 # They log an address or a line per request at INFO.
 _CHATTY_LIBRARIES: Final = ("httpx", "httpcore", "kafka", "aiosmtplib", "asyncio")

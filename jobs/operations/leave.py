@@ -134,6 +134,8 @@ async def leave(tx: Transaction, departures: Sequence[Departure]) -> dict[UUID, 
     return {row.id: State(row.state) for row in rows}
 
 
+MOST_SWEPT: Final = 100
+
 SWEEP_SQL: Final = f"""
 WITH leaving AS MATERIALIZED (
     SELECT h.id, h.fence, counted.counts, CAST(:pause AS interval) AS retry_after,
@@ -149,7 +151,7 @@ WITH leaving AS MATERIALIZED (
     ) counted
     WHERE h.state = 'running'
       AND (h.lease_until < statement_timestamp() OR h.deadline <= statement_timestamp())
-    LIMIT 100 FOR NO KEY UPDATE OF h SKIP LOCKED
+    LIMIT {MOST_SWEPT} FOR NO KEY UPDATE OF h SKIP LOCKED
 ), changed AS (
     UPDATE job j {_CHANGE}
         suspect = j.suspect OR j.lease_until < statement_timestamp()

@@ -9,11 +9,13 @@ from jobs.lifecycle import sources, sql_list
 from jobs.operations.ending import ENDING_EFFECTS
 from plumbing.database import Transaction
 
+MOST_WAITING: Final = 1000
+
 WAKE_SQL: Final = f"""
 WITH due AS MATERIALIZED (
     SELECT id FROM job
     WHERE state IN ({sql_list(sources("wake"))}) AND run_at <= statement_timestamp()
-    ORDER BY run_at LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+    ORDER BY run_at LIMIT {MOST_WAITING} FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE job SET state = 'queued', version = version + 1,
     tag = greatest(tag, (SELECT last_value FROM fair_clock))
@@ -24,7 +26,7 @@ EXPIRE_SQL: Final = f"""
 WITH over AS MATERIALIZED (
     SELECT id FROM job
     WHERE state IN ({sql_list(sources("expire"))}) AND deadline <= statement_timestamp()
-    ORDER BY deadline LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+    ORDER BY deadline LIMIT {MOST_WAITING} FOR NO KEY UPDATE SKIP LOCKED
 ), changed AS (
     UPDATE job j SET fence = j.fence + 1, version = j.version + 1, state = 'expired',
         finished_at = statement_timestamp()

@@ -52,7 +52,7 @@ class ChunkResult:
 
 _HELD: Final = """
 held AS MATERIALIZED (
-    SELECT j.id FROM job j
+    SELECT j.id, j.fence FROM job j
     JOIN (SELECT DISTINCT job_id, fence FROM given) g
       ON j.id = g.job_id AND j.fence = g.fence
     WHERE j.lease_until > statement_timestamp()
@@ -69,7 +69,7 @@ WITH given AS (
 ), {_HELD}, planned AS (
     INSERT INTO chunk (job_id, stage, idx, start_offset, end_offset, tokens)
     SELECT g.job_id, g.stage, g.idx, g.start_offset, g.end_offset, g.tokens
-    FROM given g JOIN held h ON h.id = g.job_id
+    FROM given g JOIN held h ON h.id = g.job_id AND h.fence = g.fence
     ON CONFLICT (job_id, stage, idx) DO NOTHING
 )
 SELECT id FROM held
@@ -104,7 +104,7 @@ WITH given AS (
     UPDATE chunk c
     SET state = 'done', sealed = g.sealed, fence = g.fence, done_at = statement_timestamp(),
         prompt_tokens = g.prompt_tokens, completion_tokens = g.completion_tokens
-    FROM given g JOIN held h ON h.id = g.job_id
+    FROM given g JOIN held h ON h.id = g.job_id AND h.fence = g.fence
     WHERE c.job_id = g.job_id AND c.stage = g.stage AND c.idx = g.idx
       AND c.state = 'planned'
 )

@@ -93,19 +93,12 @@ class Attempt:
                 asyncio.timeout(limit),
             ):
                 result = await self._summarize()
+            return await self._leave_succeeded(result)
         except Exception as error:
             first = _first_of(error)
             if isinstance(first, DatabaseUnavailable | LeaseLost):
                 raise first from error
             return await self._leave_failed(first)
-        return await self._tools.ledger.leave(
-            Departure(
-                id=self.held.id,
-                fence=self.held.fence,
-                wish=State.SUCCEEDED,
-                result=result,
-            )
-        )
 
     async def hand_back(self, *, after: timedelta = timedelta(0)) -> State:
         """Give the job to another worker; what is stored stays stored."""
@@ -136,6 +129,17 @@ class Attempt:
             counter=tools.counter,
         )
         return await run.run(task_id=self._task_id)
+
+    async def _leave_succeeded(self, result: SealedResult) -> State:
+        """Finish; the table refuses a success that does not cover the text."""
+        return await self._tools.ledger.leave(
+            Departure(
+                id=self.held.id,
+                fence=self.held.fence,
+                wish=State.SUCCEEDED,
+                result=result,
+            )
+        )
 
     async def _leave_failed(self, error: Exception) -> State:
         failure = _failure_of(error)

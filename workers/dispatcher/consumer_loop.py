@@ -52,6 +52,7 @@ class ConsumerLoop:
         self._broker = broker
         self._dead_letter_topic = dead_letter_topic
         self._in_hand: Sequence[Received] = ()
+        self._handed_over: Sequence[Received] = ()
 
     async def run(self, stop: asyncio.Event) -> None:
         await repeat(
@@ -65,9 +66,11 @@ class ConsumerLoop:
     async def run_once(self) -> bool:
         """Hand over one round of hints; False: rest, so that room can gather.
 
-        Records that could not be handed over stay in hand for the next round, so
-        that a broker's outage neither loses nor skips them.
+        Records that could not be handed over, or whose offsets could not be
+        committed, are kept for the next round: an outage neither loses nor skips
+        them, and hands none over twice.
         """
+        await self._commit()
         is_roomy = True
         if not self._in_hand:
             room = await self._read_room()
@@ -79,11 +82,18 @@ class ConsumerLoop:
             )
             self._in_hand = received
             if not received:
-                return room > 0
+                # Rests even with room: a poll that comes back at once, as one does
+                # while the group changes, must not spin.
+                return False
         await self._hand_over(self._in_hand)
-        await self._consumer.commit(self._in_hand)
-        self._in_hand = ()
+        self._handed_over, self._in_hand = self._in_hand, ()
+        await self._commit()
         return is_roomy
+
+    async def _commit(self) -> None:
+        if self._handed_over:
+            await self._consumer.commit(self._handed_over)
+            self._handed_over = ()
 
     async def _read_room(self) -> int:
         load = await self._read_load()

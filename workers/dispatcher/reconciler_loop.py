@@ -8,6 +8,7 @@ cause no storm.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
@@ -15,11 +16,11 @@ import structlog
 
 from jobs.messages.hint import MAX_JOBS_PER_MESSAGE, split_claims
 from jobs.operations.idempotency import forget_old_keys
-from jobs.operations.leave import sweep_lapsed
-from jobs.operations.wait import expire_overdue, wake_due
+from jobs.operations.leave import MOST_SWEPT, sweep_lapsed
+from jobs.operations.wait import MOST_WAITING, expire_overdue, wake_due
 from jobs.store.outbox_store import oldest_age_seconds
 from jobs.store.worker_store import forget_lost_workers, read_load
-from plumbing.database import Database, DatabaseUnavailable
+from plumbing.database import Database, DatabaseUnavailable, Transaction
 from plumbing.process import sleep_or_stop
 from plumbing.repeating import repeat
 from workers.dispatcher import metrics
@@ -86,17 +87,29 @@ class ReconcilerLoop:
             self._tidied_at = time.monotonic()
 
     async def _sweep(self) -> None:
-        async with self._database.statement() as tx:
-            swept = await sweep_lapsed(tx, pause=self._pause_after_loss)
-        async with self._database.statement() as tx:
-            woken = await wake_due(tx)
-        async with self._database.statement() as tx:
-            expired = await expire_overdue(tx)
+        lapsed = await self._until_none_left(self._sweep_lapsed, full=MOST_SWEPT)
+        woken = await self._until_none_left(wake_due, full=MOST_WAITING)
+        expired = await self._until_none_left(_expire, full=MOST_WAITING)
         async with self._database.statement() as tx:
             metrics.OUTBOX_AGE.set(await oldest_age_seconds(tx))
-        metrics.JOBS_SWEPT.inc(len(swept))
-        if swept or expired:
-            log.info("jobs.swept", lapsed=len(swept), woken=woken, expired=len(expired))
+        metrics.JOBS_SWEPT.inc(lapsed)
+        if lapsed or expired:
+            log.info("jobs.swept", lapsed=lapsed, woken=woken, expired=expired)
+
+    async def _until_none_left(
+        self, step: Callable[[Transaction], Awaitable[int]], *, full: int
+    ) -> int:
+        """Repeat a step while it finds as many as it takes at once; gives them all."""
+        total = 0
+        while True:
+            async with self._database.statement() as tx:
+                found = await step(tx)
+            total += found
+            if found < full:
+                return total
+
+    async def _sweep_lapsed(self, tx: Transaction) -> int:
+        return len(await sweep_lapsed(tx, pause=self._pause_after_loss))
 
     async def _replace_lost_hints(self) -> None:
         waiting = await self._broker.count_waiting()
@@ -122,3 +135,7 @@ class ReconcilerLoop:
             await forget_old_keys(tx)
         async with self._database.statement() as tx:
             await forget_lost_workers(tx)
+
+
+async def _expire(tx: Transaction) -> int:
+    return len(await expire_overdue(tx))

@@ -45,6 +45,7 @@ CASES = (
         code="text_empty",
         pointer="/text",
     ),
+    blank("only terminal escapes", "\x1b]0;title\x07\x1b[31m" * 5),
     blank("spaces", " \t\r\n" * 50),
     blank("zero width", "\u200b\u200c\u200d\u2060\ufeff"),
     blank("hangul fillers", "\u3164\u115f\u1160\uffa0"),
