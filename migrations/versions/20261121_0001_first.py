@@ -16,7 +16,8 @@ CREATE TABLE tenant (
     id             uuid PRIMARY KEY,
     name           text NOT NULL UNIQUE CHECK (name <> ''),
     owner_email    text NOT NULL,
-    weight         double precision NOT NULL DEFAULT 1 CHECK (weight > 0),
+    weight         double precision NOT NULL DEFAULT 1
+                       CHECK (weight BETWEEN 0.001 AND 1000),
     -- Signs webhooks to URLs given with a job. Sealed by the master key.
     webhook_secret          bytea NOT NULL,
     webhook_secret_previous bytea,

@@ -62,7 +62,7 @@ def create_tenant(
     *,
     owner: Annotated[str, typer.Option(metavar="MAIL", help="Who is told of trouble.")],
     weight: Annotated[
-        float, typer.Option(min=0.001, help="Its share beside the others'.")
+        float, typer.Option(min=0.001, max=1000, help="Its share beside the others'.")
     ] = 1.0,
 ) -> None:
     """Make a tenant.
