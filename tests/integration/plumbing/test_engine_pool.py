@@ -137,9 +137,12 @@ async def test_a_cancelled_caller_gives_its_seat_back() -> None:
 async def test_a_call_that_found_no_connection_goes_to_another_engine() -> None:
     with closed_port() as dead:
         async with running_engine() as engine, pool_of(dead, engine.url) as pool:
-            for _ in range(12):
+            # Which of two idle engines is asked is chance; 200 calls leave none.
+            for _ in range(200):
                 answer = await pool.complete(REQUEST, timeout=SECOND, wait=None)
                 assert answer.engine == engine.url.removeprefix("http://")
+                if pool.state.healthy == 1:
+                    break
             assert pool.state.healthy == 1  # five misses in a row took it out
             assert pool.state.engines == 2
 
