@@ -10,7 +10,9 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from gateway import (
+from gateway.context import Gateway
+from gateway.doorway import Doorway
+from gateway.endpoints import (
     cancelling,
     deliveries,
     listing,
@@ -19,10 +21,8 @@ from gateway import (
     summaries,
     webhook_endpoints,
 )
-from gateway.context import Gateway
-from gateway.doorway import Doorway
 from gateway.openapi import describe
-from gateway.problem_answers import handle_problems
+from gateway.problems.answers import handle_problems
 
 # FastAPI's own would write exceptions out with their messages, and costs each request.
 _NO_TELEMETRY: Final[TelemetryConfig] = {

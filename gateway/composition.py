@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
-from gateway.authentication import KeyRing
-from gateway.bodies import BodyReader
 from gateway.context import Gateway
-from gateway.engines import RealtimeEngines
-from gateway.recording import Recorder
+from gateway.parts.authentication import KeyRing
+from gateway.parts.bodies import BodyReader
+from gateway.parts.engines import RealtimeEngines
+from gateway.parts.recording import Recorder
+from gateway.parts.watcher import Watcher
 from gateway.settings import GatewaySettings
-from gateway.watcher import Watcher
 from plumbing.database import Database
 from plumbing.sealing import MasterKey
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from gateway.authentication import KeyRing
-from gateway.bodies import BodyReader
-from gateway.engines import RealtimeEngines
-from gateway.recording import Recorder
+from gateway.parts.authentication import KeyRing
+from gateway.parts.bodies import BodyReader
+from gateway.parts.engines import RealtimeEngines
+from gateway.parts.recording import Recorder
+from gateway.parts.watcher import Watcher
 from gateway.settings import GatewaySettings
-from gateway.watcher import Watcher
 from plumbing.database import Database
 from plumbing.sealing import MasterKey
 

@@ -15,7 +15,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.metrics import REQUEST_SECONDS, REQUESTS_IN_FLIGHT
-from gateway.problem_answers import RequestRefused, problem_response
+from gateway.problems.answers import RequestRefused, problem_response
 
 _MAX_URL_BYTES: Final = 8192
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")

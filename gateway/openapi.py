@@ -11,8 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from gateway.api_models import Problem
-from gateway.problem_answers import MEDIA_TYPE
-from gateway.problems import PROBLEMS
+from gateway.problems.answers import MEDIA_TYPE
+from gateway.problems.catalogue import PROBLEMS
 
 _SCHEMA_REF: Final = "#/components/schemas/{model}"
 

@@ -6,7 +6,7 @@ of the text stands for it; the scatter keeps callers that began together apart.
 
 from typing import Final
 
-from gateway.problem_answers import retry_after
+from gateway.problems.answers import retry_after
 from jobs.job import Job
 
 _TOKENS_A_SECOND: Final = 20_000

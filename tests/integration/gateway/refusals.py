@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.problems import PROBLEMS
+from gateway.problems.catalogue import PROBLEMS
 from tests.integration.gateway.conftest import House
 
 CANARY = "canary-4f1d7c"

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from gateway.problems import PROBLEMS
+from gateway.problems.catalogue import PROBLEMS
 from notifier.mail_addresses import Code as AddressCode
 from notifier.webhook_urls import Code as UrlCode
 from tests.integration.gateway.conftest import House

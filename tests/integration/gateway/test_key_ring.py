@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway import authentication
-from gateway.authentication import KeyRing
-from gateway.problem_answers import RequestRefused
+from gateway.parts import authentication
+from gateway.parts.authentication import KeyRing
+from gateway.problems.answers import RequestRefused
 from plumbing.database import Database, DatabaseUnavailable, Transaction
 from tests.builders import a_tenant, rows
 from tests.fixtures.database import PEPPER

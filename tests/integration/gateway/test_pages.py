@@ -5,7 +5,7 @@ import re
 
 import httpx
 
-from gateway.problems import PROBLEMS
+from gateway.problems.catalogue import PROBLEMS
 from jobs.messages.problem import FAILURES
 from tests.integration.gateway.conftest import (
     GatewayThread,

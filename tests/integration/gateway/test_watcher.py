@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.watcher import Watcher
+from gateway.parts.watcher import Watcher
 from jobs.lifecycle import State
 from jobs.operations.cancel import cancel
 from plumbing.database import Database

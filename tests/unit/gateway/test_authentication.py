@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.authentication import KeyRing
-from gateway.problem_answers import RequestRefused
+from gateway.parts.authentication import KeyRing
+from gateway.problems.answers import RequestRefused
 from jobs.api_keys import ApiKey
 from plumbing.database import Database, DatabaseUnavailable
 

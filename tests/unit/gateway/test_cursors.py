@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cursors import CursorInvalid, CursorSigner, ListScope
+from gateway.requests.cursors import CursorInvalid, CursorSigner, ListScope
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TENANT = uuid4()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.idempotency import Key, read_key
-from gateway.problem_answers import RequestRefused
+from gateway.ordering.idempotency import Key, read_key
+from gateway.problems.answers import RequestRefused
 
 PEPPER = b"pepper"
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.problem_answers import RequestRefused, problem_response
-from gateway.problems import CODE_OF_ERROR, PROBLEMS
+from gateway.problems.answers import RequestRefused, problem_response
+from gateway.problems.catalogue import CODE_OF_ERROR, PROBLEMS
 from jobs.errors import JobError
 
 # Whatever the braces of a remedy may ask for.

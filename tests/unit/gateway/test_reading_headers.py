@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.accepting import wants_markdown
-from gateway.entity_tags import matches
 from gateway.pacing import pause_seconds
-from gateway.preferences import Preferences, parse_prefer
-from gateway.times import parse_time
+from gateway.requests.accepting import wants_markdown
+from gateway.requests.entity_tags import matches
+from gateway.requests.preferences import Preferences, parse_prefer
+from gateway.requests.times import parse_time
 
 
 @pytest.mark.parametrize(

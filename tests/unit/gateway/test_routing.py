@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.routing import NoRoute, Route, choose_tier
+from gateway.ordering.routing import NoRoute, Route, choose_tier
 from jobs.lifecycle import Tier
 from plumbing.pool_state import PoolState
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.problem_answers import RequestRefused
-from gateway.strict_json import read_json
+from gateway.problems.answers import RequestRefused
+from gateway.requests.strict_json import read_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 VALUES = st.recursive(

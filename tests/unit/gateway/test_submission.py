@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.problem_answers import RequestRefused
-from gateway.submission import Wanted, read_submission
+from gateway.ordering.submission import Wanted, read_submission
+from gateway.problems.answers import RequestRefused
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LIMIT = 1000

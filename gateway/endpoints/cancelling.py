@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from gateway.api_models import SummaryView
-from gateway.authentication import authenticate
 from gateway.context import gateway_of
 from gateway.job_access import read_summary_id
 from gateway.openapi import problem_responses
 from gateway.pacing import pause_header
-from gateway.query_parameters import read_parameters
+from gateway.parts.authentication import authenticate
+from gateway.requests.query_parameters import read_parameters
 from jobs.messages.job_object import job_object
 from jobs.operations.cancel import cancel
 from jobs.store.job_store import get_job

@@ -14,7 +14,7 @@ from typing import Final
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from gateway.problem_answers import RequestRefused
+from gateway.problems.answers import RequestRefused
 
 _LARGE_BYTES: Final = 262_144
 _MAX_LARGE_AT_ONCE: Final = 4

@@ -16,8 +16,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.api_models import Health
 from gateway.openapi import problem_responses
-from gateway.problem_answers import RequestRefused
-from gateway.problems import PROBLEMS
+from gateway.problems.answers import RequestRefused
+from gateway.problems.catalogue import PROBLEMS
 from jobs.messages.problem import FAILURES, problem_type
 from plumbing.database import Database
 from plumbing.health import run_checks

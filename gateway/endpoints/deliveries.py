@@ -12,14 +12,19 @@ from fastapi.responses import JSONResponse
 
 from gateway.api_models import Delivery as DeliveryView
 from gateway.api_models import DeliveryList
-from gateway.authentication import authenticate
 from gateway.context import gateway_of
-from gateway.cursors import ListScope
+from gateway.endpoints.paging import (
+    PAGE_PARAMETERS,
+    list_answer,
+    next_cursor,
+    read_cursor,
+)
+from gateway.endpoints.webhook_endpoints import read_endpoint_id
 from gateway.openapi import problem_responses
-from gateway.paging import PAGE_PARAMETERS, list_answer, next_cursor, read_cursor
-from gateway.problem_answers import Fault, RequestRefused
-from gateway.query_parameters import read_limit, read_parameters
-from gateway.webhook_endpoints import read_endpoint_id
+from gateway.parts.authentication import authenticate
+from gateway.problems.answers import Fault, RequestRefused
+from gateway.requests.cursors import ListScope
+from gateway.requests.query_parameters import read_limit, read_parameters
 from jobs.ids import DELIVERY, ENDPOINT, SUMMARY, parse_id, show_id
 from jobs.messages.job_object import show_time
 from jobs.store.delivery_store import (

@@ -6,8 +6,8 @@ keep the promise.
 
 from gateway.context import Gateway
 from gateway.metrics import ROUTED, TEXT_TOKENS
-from gateway.orders import Order, queued_job
-from gateway.routing import Route
+from gateway.ordering.orders import Order, queued_job
+from gateway.ordering.routing import Route
 from jobs.job import Job
 from jobs.operations.idempotency import clear_lapsed_key
 from jobs.operations.submit import Submission

@@ -12,11 +12,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from gateway.accepting import wants_markdown
 from gateway.api_models import PartialSummary, SummaryResult, SummaryView
-from gateway.authentication import authenticate
 from gateway.context import Gateway, gateway_of
-from gateway.entity_tags import matches, tag_of
 from gateway.job_access import (
     Result,
     read_job,
@@ -26,9 +23,12 @@ from gateway.job_access import (
 )
 from gateway.openapi import problem_responses
 from gateway.pacing import pause_header
-from gateway.preferences import MAX_WAIT_SECONDS, Preferences, parse_prefer
-from gateway.problem_answers import RequestRefused
-from gateway.query_parameters import read_number, read_parameters
+from gateway.parts.authentication import authenticate
+from gateway.problems.answers import RequestRefused
+from gateway.requests.accepting import wants_markdown
+from gateway.requests.entity_tags import matches, tag_of
+from gateway.requests.preferences import MAX_WAIT_SECONDS, Preferences, parse_prefer
+from gateway.requests.query_parameters import read_number, read_parameters
 from jobs.errors import NoResult, NotFinished
 from jobs.ids import SUMMARY, show_id
 from jobs.job import Job

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from gateway.query_parameters import (
+from gateway.requests.query_parameters import (
     read_moment,
     read_parameters,
     refuse_parameter,

@@ -16,14 +16,14 @@ from gateway.api_models import (
     WebhookEndpointList,
     WebhookEndpointWithSecret,
 )
-from gateway.authentication import authenticate
 from gateway.context import Gateway, gateway_of
+from gateway.endpoints.paging import list_answer
 from gateway.openapi import problem_responses
-from gateway.paging import list_answer
-from gateway.problem_answers import field_refused
-from gateway.query_parameters import read_parameters
-from gateway.request_models import RequestPart, read_part
-from gateway.strict_json import read_json
+from gateway.parts.authentication import authenticate
+from gateway.problems.answers import field_refused
+from gateway.requests.query_parameters import read_parameters
+from gateway.requests.request_models import RequestPart, read_part
+from gateway.requests.strict_json import read_json
 from jobs.errors import EndpointUnknown
 from jobs.ids import ENDPOINT, new_id, parse_id, show_id
 from jobs.messages.job_object import show_time

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final
 
-from gateway.problem_answers import Fault, RequestRefused
-from gateway.times import parse_time
+from gateway.problems.answers import Fault, RequestRefused
+from gateway.requests.times import parse_time
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100

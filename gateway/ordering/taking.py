@@ -13,19 +13,19 @@ from uuid import UUID
 from fastapi import Request
 from starlette.types import Receive
 
-from gateway.authentication import Caller
-from gateway.batch_admission import admit, clear_lapsed
 from gateway.context import Gateway
-from gateway.idempotency import Key, find_first_job, get_first_job, read_key
 from gateway.job_access import read_job, read_result
-from gateway.orders import Order
-from gateway.preferences import Preferences
-from gateway.problem_answers import RequestRefused, field_refused
-from gateway.realtime_call import Finished, KeyTaken, call_engine, reserving
-from gateway.receivers import check_receivers
-from gateway.routing import NoRoute, Route, choose_tier
-from gateway.strict_json import read_json
-from gateway.submission import read_submission
+from gateway.ordering.batch_admission import admit, clear_lapsed
+from gateway.ordering.idempotency import Key, find_first_job, get_first_job, read_key
+from gateway.ordering.orders import Order
+from gateway.ordering.realtime_call import Finished, KeyTaken, call_engine, reserving
+from gateway.ordering.receivers import check_receivers
+from gateway.ordering.routing import NoRoute, Route, choose_tier
+from gateway.ordering.submission import read_submission
+from gateway.parts.authentication import Caller
+from gateway.problems.answers import RequestRefused, field_refused
+from gateway.requests.preferences import Preferences
+from gateway.requests.strict_json import read_json
 from jobs.ids import new_id
 from jobs.job import Job
 from jobs.lifecycle import State, Tier

@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict
 from pydantic import ValidationError as Invalid
 
-from gateway.problem_answers import Fault, RequestRefused
-from gateway.strict_json import escape
+from gateway.problems.answers import Fault, RequestRefused
+from gateway.requests.strict_json import escape
 
 # The tags of unions stand in pydantic's paths; the mark tells them from members.
 TAG_MARK: Final = "~"

@@ -11,14 +11,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from gateway.api_models import SUMMARY_LINKS, SummaryView
-from gateway.authentication import Caller, authenticate
 from gateway.context import Gateway, gateway_of
+from gateway.endpoints.summary_answers import summary_answer
 from gateway.openapi import problem_responses, request_body
-from gateway.ordering import Outcome, take_order, wait_for_end
-from gateway.preferences import Preferences, parse_prefer
-from gateway.query_parameters import read_parameters
-from gateway.submission import SubmissionBody
-from gateway.summary_answers import summary_answer
+from gateway.ordering.submission import SubmissionBody
+from gateway.ordering.taking import Outcome, take_order, wait_for_end
+from gateway.parts.authentication import Caller, authenticate
+from gateway.requests.preferences import Preferences, parse_prefer
+from gateway.requests.query_parameters import read_parameters
 
 _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "short": {

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from gateway.context import Gateway
-from gateway.problem_answers import field_refused
-from gateway.submission import DeliveryWish, EndpointName
+from gateway.ordering.submission import DeliveryWish, EndpointName
+from gateway.problems.answers import field_refused
 from jobs.errors import EndpointUnknown
 from jobs.ids import ENDPOINT, parse_id
 from jobs.store.endpoint_store import get_endpoint

@@ -8,7 +8,7 @@ exceptions into answers; why a job failed is told by `jobs.messages.problem`.
 from types import MappingProxyType
 from typing import Final
 
-from gateway.request_problems import REQUEST_PROBLEMS, Problem
+from gateway.problems.request_problems import REQUEST_PROBLEMS, Problem
 from jobs.errors import (
     EndpointUnknown,
     JobError,

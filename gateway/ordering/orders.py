@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.idempotency import Key
-from gateway.routing import Route
-from gateway.submission import Wanted
+from gateway.ordering.idempotency import Key
+from gateway.ordering.routing import Route
+from gateway.ordering.submission import Wanted
 from jobs.job import Job, Progress
 from jobs.lifecycle import State
 from jobs.operations.answer import Answer

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Scope
 
-from gateway.problems import CODE_OF_ERROR, PROBLEMS
+from gateway.problems.catalogue import CODE_OF_ERROR, PROBLEMS
 from jobs.errors import JobError, KeyOutstanding
 from jobs.messages.problem import problem_type
 from plumbing.database import DatabaseUnavailable

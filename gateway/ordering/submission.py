@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from gateway.problem_answers import field_refused
-from gateway.request_models import TAG_MARK, RequestPart, read_part
-from gateway.routing import AskedTier
-from gateway.times import parse_time
+from gateway.ordering.routing import AskedTier
+from gateway.problems.answers import field_refused
+from gateway.requests.request_models import TAG_MARK, RequestPart, read_part
+from gateway.requests.times import parse_time
 from jobs.lifecycle import DEFAULT_DEADLINE, MAX_DEADLINE
 from jobs.summarizing.cleaning import looks_binary, prepare, visible
 from jobs.summarizing.lengths import LEAST_WORDS, MOST_WORDS

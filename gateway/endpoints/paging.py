@@ -14,8 +14,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from gateway.context import Gateway
-from gateway.cursors import CursorInvalid, CursorSigner, ListScope
-from gateway.query_parameters import DEFAULT_LIMIT, MAX_LIMIT, refuse_parameter
+from gateway.requests.cursors import CursorInvalid, CursorSigner, ListScope
+from gateway.requests.query_parameters import DEFAULT_LIMIT, MAX_LIMIT, refuse_parameter
 
 PAGE_PARAMETERS: Final[list[dict[str, Any]]] = [
     {

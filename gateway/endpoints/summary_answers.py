@@ -7,9 +7,9 @@ from fastapi import Request, Response
 from pydantic_core import to_json
 
 from gateway.context import Gateway
-from gateway.ordering import Outcome
+from gateway.ordering.taking import Outcome
 from gateway.pacing import pause_header
-from gateway.preferences import Preferences
+from gateway.requests.preferences import Preferences
 from jobs.ids import SUMMARY, show_id
 from jobs.messages.job_object import job_object
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from fastapi import Request
 
-from gateway.problem_answers import RequestRefused
+from gateway.problems.answers import RequestRefused
 from jobs.api_keys import ApiKey, parse_api_key
 from jobs.store.tenant_store import StoredKey, find_key
 from plumbing.database import Database

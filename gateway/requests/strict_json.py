@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, Final
 
-from gateway.problem_answers import RequestRefused, field_refused
+from gateway.problems.answers import RequestRefused, field_refused
 
 _MAX_DEPTH: Final = 16
 _MAX_VALUES: Final = 10_000

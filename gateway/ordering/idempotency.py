@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from gateway.problem_answers import RequestRefused
+from gateway.problems.answers import RequestRefused
 from jobs.errors import KeyOutstanding, KeyReused
 from jobs.operations.idempotency import find_key_holder
 from plumbing.database import Database

@@ -17,8 +17,8 @@ from starlette.types import Receive
 
 from gateway.context import Gateway
 from gateway.metrics import HANDED_OVER, ROUTED, TEXT_TOKENS
-from gateway.orders import Order, answered_job
-from gateway.routing import Route
+from gateway.ordering.orders import Order, answered_job
+from gateway.ordering.routing import Route
 from jobs.ids import SUMMARY, show_id
 from jobs.job import Job
 from jobs.operations.answer import Answer

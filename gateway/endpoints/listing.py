@@ -9,13 +9,18 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from gateway.api_models import SummaryList
-from gateway.authentication import authenticate
 from gateway.context import gateway_of
-from gateway.cursors import ListScope
-from gateway.list_filters import STATUSES, read_filters
+from gateway.endpoints.paging import (
+    PAGE_PARAMETERS,
+    list_answer,
+    next_cursor,
+    read_cursor,
+)
 from gateway.openapi import problem_responses
-from gateway.paging import PAGE_PARAMETERS, list_answer, next_cursor, read_cursor
-from gateway.query_parameters import read_limit
+from gateway.parts.authentication import authenticate
+from gateway.requests.cursors import ListScope
+from gateway.requests.list_filters import STATUSES, read_filters
+from gateway.requests.query_parameters import read_limit
 from jobs.messages.job_object import job_object
 from jobs.store.job_store import list_jobs
 

@@ -1,0 +1,1 @@
+"""How a request for a summary becomes a job, step by step."""

@@ -1,0 +1,1 @@
+"""The long-lived parts that every request works with: keys, bodies, engines, groups, waits."""
