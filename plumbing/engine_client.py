@@ -1,9 +1,8 @@
 """One model engine, spoken to over the OpenAI HTTP API (vLLM, Ollama, llama.cpp).
 
-The types at the seam are httpx's; the transport under them is called straight, since
-`httpx.AsyncClient` costs more than the call. One try per call: which engine to ask, and
-whether to ask again, is left to the pool and to its callers. A caller that is cancelled
-closes its connection, which is how an engine learns to drop the work.
+One try per call: which engine to ask, and whether to ask again, is left to the pool and
+to its callers. A caller that is cancelled closes its connection, which is how an engine
+learns to drop the work.
 """
 
 import asyncio
@@ -15,11 +14,9 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
-
 from plumbing.backoff import parse_retry_after
 from plumbing.engine_errors import EngineGarbled, EngineRefused, EngineUnavailable
-from plumbing.engine_transport import EngineTransport
+from plumbing.engine_transport import EngineResponse, EngineTransport
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=1)
 # JSON can write it, but nobody can store it or send it on.
@@ -86,15 +83,12 @@ class EngineClient:
         # Whoever copies the address from another client's settings brings a /v1 along.
         self.url = url.rstrip("/").removesuffix("/v1")
         self.name = urlsplit(self.url).netloc.rpartition("@")[2]
-        # Taking an address apart costs more than the rest of building a request.
-        self._urls = {
-            path: httpx.URL(self.url + path)
-            for path in (_COMPLETIONS, _TOKENIZE, _MODELS)
-        }
-        self._headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if api_key is not None:
-            self._headers["Authorization"] = f"Bearer {api_key}"
-        self._transport = EngineTransport(connect_timeout=connect_timeout)
+            headers["Authorization"] = f"Bearer {api_key}"
+        self._transport = EngineTransport(
+            self.url, headers=headers, connect_timeout=connect_timeout
+        )
 
     async def complete(
         self,
@@ -145,7 +139,7 @@ class EngineClient:
         )
 
     async def close(self) -> None:
-        await self._transport.aclose()
+        self._transport.close()
 
     async def _send(
         self,
@@ -155,41 +149,38 @@ class EngineClient:
         body: bytes = b"",
         request_id: str | None = None,
         timeout: timedelta = _SIDE_CALL_TIMEOUT,  # noqa: ASYNC109  as above
-    ) -> httpx.Response:
-        headers = self._headers
-        if request_id is not None:
-            headers = {**headers, "X-Request-Id": request_id}
-        request = httpx.Request(method, self._urls[path], headers=headers, content=body)
+    ) -> EngineResponse:
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                response = await self._transport.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise EngineUnavailable("no connection", was_reached=False) from error
-        except httpx.TransportError as error:
-            raise EngineUnavailable("connection lost") from error
+                response = await self._transport.exchange(
+                    method, path, body, request_id=request_id
+                )
         except TimeoutError as error:
             raise EngineUnavailable("too slow") from error
         _refuse_errors(response)
         return response
 
 
-def _refuse_errors(response: httpx.Response) -> None:
-    status = response.status_code
+def _refuse_errors(response: EngineResponse) -> None:
+    status = response.status
     if status == HTTPStatus.OK:
         return
-    if status == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
+    if (
+        status == HTTPStatus.TOO_MANY_REQUESTS
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    ):
         raise EngineUnavailable(f"status {status}", retry_after=_retry_after(response))
-    if response.is_client_error:
+    if status >= HTTPStatus.BAD_REQUEST:
         raise EngineRefused(status)
     raise EngineGarbled(f"status {status}")
 
 
-def _retry_after(response: httpx.Response) -> timedelta | None:
-    header = response.headers.get("Retry-After")
-    return header and parse_retry_after(header, now=datetime.now(UTC))
+def _retry_after(response: EngineResponse) -> timedelta | None:
+    header = response.headers.get("retry-after")
+    return None if header is None else parse_retry_after(header, now=datetime.now(UTC))
 
 
-def _read_json(response: httpx.Response) -> dict[str, Any]:
+def _read_json(response: EngineResponse) -> dict[str, Any]:
     try:
         content = json.loads(response.content)
     except (ValueError, RecursionError) as error:

@@ -1,81 +1,207 @@
-"""What carries a request to an engine: httpx's types outside, aiohttp inside.
+"""HTTP/1.1 to one engine, by hand: kept connections, one exchange on each at a time.
 
-Chosen by measurement and by one demand: a caller that is cancelled must close its
-connection, since that alone tells an engine to drop the work. pyreqwest 0.15 is as
-fast, but goes on waiting for the answer after a cancellation. Only the engine client
-uses this; to change what is inside, change this file.
+Every request of both tiers passes here, so it is a bare protocol around httptools (the
+parser of uvicorn): an HTTP client costs several times the call itself. A caller that
+is cancelled closes its connection at once, since that alone tells an engine to drop
+the work. What is asked and what an answer means is the engine client's matter.
 """
 
+import asyncio
+import base64
+import ssl
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from http import HTTPStatus
+from typing import Final, NamedTuple, cast
+from urllib.parse import SplitResult, unquote, urlsplit
 
-import aiohttp
-import httpx
+import httptools
+
+from plumbing.engine_errors import EngineGarbled, EngineUnavailable
 
 # Below what servers keep (uvicorn 5 s): a reused connection must not be a closed one.
-_IDLE_TIMEOUT: Final = timedelta(seconds=4)
-
-_TOLD_AS: Final[Mapping[type[aiohttp.ClientError], type[httpx.TransportError]]] = {
-    aiohttp.ConnectionTimeoutError: httpx.ConnectTimeout,
-    aiohttp.ClientConnectorError: httpx.ConnectError,
-    aiohttp.ClientConnectionError: httpx.ReadError,
-    aiohttp.ClientPayloadError: httpx.ReadError,
-}
+_LONGEST_IDLE: Final = timedelta(seconds=4)
+_MAX_BYTES: Final = 16 * 1024 * 1024
+_PORTS: Final = {"http": 80, "https": 443}
 
 
-class EngineTransport(httpx.AsyncBaseTransport):
-    """Keeps connections open; follows no redirect and asks no proxy.
+class EngineResponse(NamedTuple):
+    """Header names are in small letters; of a repeated header the last one counts."""
 
-    A proxy of the surroundings is for the internet, and engines are next door.
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class EngineTransport:
+    """Keeps connections open; follows no redirect, asks no proxy, decompresses nothing.
+
+    Engines are next door. How many calls are in flight is counted by the pool.
     """
 
-    def __init__(self, *, connect_timeout: timedelta) -> None:
-        self._timeout = aiohttp.ClientTimeout(
-            total=None, connect=connect_timeout.total_seconds()
+    def __init__(
+        self, url: str, *, headers: Mapping[str, str], connect_timeout: timedelta
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise ValueError("the address of an engine is http://HOST[:PORT]")
+        self._host = parts.hostname
+        self._port = parts.port or _PORTS[parts.scheme]
+        self._path = parts.path.rstrip("/")
+        self._is_secure = parts.scheme == "https"
+        self._tls: ssl.SSLContext | None = None
+        self._head = _head({"Host": _authority(parts), **_login(parts), **headers})
+        self._connect_seconds = connect_timeout.total_seconds()
+        self._idle: list[_Connection] = []
+        self._is_closed = False
+
+    async def exchange(
+        self, method: str, path: str, body: bytes, *, request_id: str | None = None
+    ) -> EngineResponse:
+        """One request and its whole answer; raises EngineUnavailable, EngineGarbled."""
+        named = "" if request_id is None else f"X-Request-Id: {request_id}\r\n"
+        first = f"{method} {self._path}{path} HTTP/1.1\r\n{named}"
+        message = b"%b%bContent-Length: %d\r\n\r\n%b" % (
+            first.encode("ascii"),
+            self._head,
+            len(body),
+            body,
         )
-        self._session: aiohttp.ClientSession | None = None
+        connection = self._take_idle() or await self._connect()
+        response = await connection.exchange(message)
+        if self._is_closed:
+            connection.close()
+        elif connection.is_reusable:
+            connection.idle_since = asyncio.get_running_loop().time()
+            self._idle.append(connection)
+        return response
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Exchange one request; the answer is returned whole."""
+    def close(self) -> None:
+        """Close what is idle now, and what is in use after its exchange."""
+        self._is_closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take_idle(self) -> "_Connection | None":
+        """The one used last: it is the likeliest to live, and the others may age."""
+        oldest = asyncio.get_running_loop().time() - _LONGEST_IDLE.total_seconds()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_reusable and connection.idle_since > oldest:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self) -> "_Connection":
         try:
-            async with self._open().request(
-                request.method,
-                str(request.url),
-                headers=request.headers.multi_items(),
-                data=request.content or None,
-                allow_redirects=False,
-            ) as answer:
-                content = await answer.read()
-        except aiohttp.ClientError as error:
-            raise _translate(error) from error
-        # The body is decompressed already: a second decoding must not be tried.
-        headers = [
-            each for each in answer.headers.items() if each[0] != "Content-Encoding"
-        ]
-        return httpx.Response(answer.status, headers=headers, content=content)
+            async with asyncio.timeout(self._connect_seconds):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    _Connection, self._host, self._port, ssl=self._get_tls()
+                )
+        except (OSError, TimeoutError) as error:  # TLS and DNS faults are OSErrors
+            raise EngineUnavailable("no connection", was_reached=False) from error
+        return connection
 
-    async def aclose(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    def _open(self) -> aiohttp.ClientSession:
-        # Not in the constructor: a session belongs to the loop that runs.
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0,  # the pool of engines counts the calls
-                    keepalive_timeout=_IDLE_TIMEOUT.total_seconds(),
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=self._timeout,
-            )
-        return self._session
+    def _get_tls(self) -> ssl.SSLContext | None:
+        if self._is_secure and self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
 
 
-def _translate(error: aiohttp.ClientError) -> httpx.TransportError:
-    for kind, told_as in _TOLD_AS.items():
-        if isinstance(error, kind):
-            return told_as(type(error).__name__)
-    return httpx.RemoteProtocolError(type(error).__name__)
+class _Connection(asyncio.Protocol):
+    """One connection; httptools calls the `on_` methods."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer: asyncio.Future[EngineResponse] | None = None
+        self.is_reusable = True
+        self.idle_since = 0.0
+        self._forget()
+
+    async def exchange(self, message: bytes) -> EngineResponse:
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(message)
+        try:
+            return await self._answer
+        except BaseException:
+            # Above all a cancellation: the engine learns by this that nobody waits.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self.is_reusable = False
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are none of asyncio's classes, only like them.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._fail(EngineGarbled("an answer that is not HTTP"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_reusable = False
+        if self._ends_with_connection and error is None:
+            self.on_message_complete()
+        self._fail(EngineUnavailable("connection lost"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._ends_with_connection = not (
+            "content-length" in self._headers or "transfer-encoding" in self._headers
+        )
+
+    def on_body(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > _MAX_BYTES:
+            self._fail(EngineGarbled("an answer without an end"))
+
+    def on_message_complete(self) -> None:
+        status, answer = self._parser.get_status_code(), self._answer
+        if status < HTTPStatus.OK:  # "continue" and the like come before the answer
+            self._forget()
+            return
+        response = EngineResponse(status, self._headers, b"".join(self._pieces))
+        if answer is None or answer.done():
+            self.close()  # it says more than it was asked
+            return
+        if not self._parser.should_keep_alive():
+            self.close()
+        self._forget()
+        answer.set_result(response)
+
+    def _forget(self) -> None:
+        self._headers: dict[str, str] = {}
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._ends_with_connection = False
+
+    def _fail(self, error: Exception) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+
+
+def _authority(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _login(parts: SplitResult) -> dict[str, str]:
+    """What stands before the @ of an address, unless a header says otherwise."""
+    if parts.username is None:
+        return {}
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
+
+
+def _head(headers: Mapping[str, str]) -> bytes:
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError(f"no {name} header can carry this value")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
