@@ -33,13 +33,22 @@ _CHATTY_LIBRARIES: Final = ("httpx", "httpcore", "kafka", "aiosmtplib", "asyncio
 
 
 def configure_logs(settings: ServiceSettings, *, service: str) -> None:
-    """Send structlog and the standard library's logging through one handler.
+    """Send structlog's and the standard library's lines to stderr, in one shape.
 
-    May be called again; the last call wins.
+    Ours do not pass the standard library, which would cost each line several times as
+    much. May be called again; the last call wins for loggers not used before.
     """
-    as_json = _wants_json(settings)
+    rendering = _rendering(service, as_json=_wants_json(settings))
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter(service, as_json=as_json))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *rendering,
+            ],
+        )
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
@@ -47,13 +56,10 @@ def configure_logs(settings: ServiceSettings, *, service: str) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
     structlog.configure(
-        processors=[
-            *_shared_processors(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=rendering,
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(root.level),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
 
 
@@ -73,32 +79,22 @@ def _wants_json(settings: ServiceSettings) -> bool:
     return settings.log_format == "json"
 
 
-def _shared_processors() -> list[Processor]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-
-
-def _formatter(service: str, *, as_json: bool) -> logging.Formatter:
+def _rendering(service: str, *, as_json: bool) -> list[Processor]:
     def name_service(
         _logger: WrappedLogger, _method: str, event_dict: EventDict
     ) -> EventDict:
         event_dict["service"] = service
         return event_dict
 
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_shared_processors(),
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            name_service,
-            structlog.processors.format_exc_info,
-            strip_controls,
-            _renderer(as_json=as_json),
-        ],
-    )
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        name_service,
+        structlog.processors.format_exc_info,
+        strip_controls,
+        _renderer(as_json=as_json),
+    ]
 
 
 def _renderer(*, as_json: bool) -> Processor:
