@@ -17,9 +17,12 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    DirectoryPath,
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -95,6 +98,18 @@ class ServiceSettings(BaseSettings):
     health_host: str = "127.0.0.1"
     health_port: Port = 0
     """0 takes any free port; the process logs which one."""
+    environment: Literal["production", "test"] = "production"
+    failpoints: DirectoryPath | None = None
+    """The folder in which a test names the faults that it wants (see `failpoints`)."""
+
+    @field_validator("failpoints")
+    @classmethod
+    def _refuse_faults_in_production(
+        cls, folder: DirectoryPath | None, others: ValidationInfo
+    ) -> DirectoryPath | None:
+        if folder is not None and others.data.get("environment") != "test":
+            raise ValueError("only together with PRECIS_ENVIRONMENT=test")
+        return folder
 
 
 class DatabaseSettings(ServiceSettings):
