@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
+from migrations.granting import RightsRefused
 from migrations.upgrade import upgrade
 from plumbing.database import Database, DatabaseUnavailable
 from plumbing.settings import DatabaseSettings, read_settings
@@ -22,7 +23,10 @@ def make_tables() -> None:
     """Safe to repeat; concurrent callers wait for one another."""
     settings = read_settings(DatabaseSettings)
     asyncio.run(_ping(settings))
-    upgrade(settings.database_url.get_secret_value())
+    try:
+        upgrade(settings.database_url.get_secret_value())
+    except RightsRefused as error:
+        raise CommandRefused(str(error), status=Exit.NOT_DONE) from error
 
 
 @asynccontextmanager
