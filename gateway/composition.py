@@ -39,7 +39,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         yield Gateway(
             settings=settings,
             database=database,
-            master_key=MasterKey(settings.master_key.get_secret_value()),
+            master_key=MasterKey(*settings.master_keys),
             pepper=pepper,
             key_ring=KeyRing(database, pepper=pepper),
             engines=engines,

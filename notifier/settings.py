@@ -6,7 +6,13 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr
 
 from notifier.smtp import Relay, Security
-from plumbing.settings import DatabaseSettings, Networks, Port, Span
+from plumbing.settings import (
+    DatabaseSettings,
+    MasterKeySettings,
+    Networks,
+    Port,
+    Span,
+)
 
 
 def _check_sender(address: str) -> str:
@@ -23,9 +29,7 @@ def _check_public_url(url: str) -> str:
     return url
 
 
-class NotifierSettings(DatabaseSettings):
-    master_key: SecretStr
-    """Base64 of 32 bytes; opens the secrets that sign webhooks."""
+class NotifierSettings(DatabaseSettings, MasterKeySettings):
     public_url: Annotated[str, AfterValidator(_check_public_url)] = (
         "http://127.0.0.1:8000"
     )

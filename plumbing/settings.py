@@ -149,9 +149,21 @@ class EngineSettings(ServiceSettings):
     engine_api_key: SecretStr | None = None
 
 
-class SecretSettings(ServiceSettings):
+class MasterKeySettings(ServiceSettings):
     master_key: SecretStr
     """Base64 of 32 bytes; wraps the key of each job."""
+    master_key_previous: SecretStr | None = None
+    """Older ones, comma separated: what they wrapped is opened, nothing is sealed."""
+
+    @property
+    def master_keys(self) -> tuple[str, ...]:
+        """The key that seals, then those that only open."""
+        older = self.master_key_previous
+        previous = older.get_secret_value().split(",") if older else []
+        return (self.master_key.get_secret_value(), *map(str.strip, previous))
+
+
+class SecretSettings(MasterKeySettings):
     key_pepper: SecretStr
     """Keys the HMAC under which API keys are stored."""
 
@@ -159,10 +171,13 @@ class SecretSettings(ServiceSettings):
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
-def read_settings(kind: type[Settings]) -> Settings:
-    """Read the environment, or raise `SettingsRefused` with a line per variable."""
+def read_settings(kind: type[Settings], **told: Any) -> Settings:
+    """Read the environment, or raise `SettingsRefused` with a line per variable.
+
+    What is `told` wins over the environment.
+    """
     try:
-        return kind()
+        return kind(**told)
     except ValidationError as error:
         lines = [_tell(dict(problem)) for problem in error.errors(include_url=False)]
         # `from None`: the cause would bring a trace that says the same less well.

@@ -174,7 +174,7 @@ async def open_tenancy() -> AsyncIterator[Tenancy]:
     """The tenants of the database that the environment names."""
     settings = read_settings(AdminSettings)
     try:
-        master_key = MasterKey(settings.master_key.get_secret_value())
+        master_key = MasterKey(*settings.master_keys)
     except KeyMalformed as error:
         raise CommandRefused(f"{error}.", status=Exit.USAGE) from error
     pepper = settings.key_pepper.get_secret_value().encode()

@@ -41,7 +41,7 @@ def register_claim_task(app: Celery, runtime: Runtime) -> None:
 def main() -> int:
     try:
         settings = read_settings(WorkerSettings)
-        master_key = MasterKey(settings.master_key.get_secret_value())
+        master_key = MasterKey(*settings.master_keys)
     except (SettingsRefused, KeyMalformed) as error:
         print(error, file=sys.stderr)  # noqa: T201 - logs are not configured yet
         return 2

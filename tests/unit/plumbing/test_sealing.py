@@ -46,3 +46,35 @@ def test_a_wrapped_key_opens_what_it_sealed() -> None:
 def test_a_malformed_master_key_is_refused_with_the_remedy(encoded: str) -> None:
     with pytest.raises(KeyMalformed, match="PRECIS_MASTER_KEY"):
         MasterKey(encoded)
+
+
+OLD = base64.b64encode(b"o" * 32).decode()
+
+
+def test_what_an_older_key_sealed_opens_and_is_sealed_anew_by_the_new_one() -> None:
+    box = MasterKey(OLD).seal(b"x", label="l")
+    both = MasterKey(MASTER, OLD)
+    assert both.open(box, label="l") == b"x"
+    renewed = both.seal_anew(box, label="l")
+    assert MasterKey(MASTER).open(renewed, label="l") == b"x"
+    with pytest.raises(BoxBroken):
+        MasterKey(OLD).open(renewed, label="l")
+
+
+def test_a_box_tells_which_key_sealed_it() -> None:
+    both, old = MasterKey(MASTER, OLD), MasterKey(OLD)
+    assert both.seal(b"x", label="l").startswith(both.mark)
+    assert old.seal(b"x", label="l").startswith(old.mark)
+    assert both.mark != old.mark
+
+
+def test_boxes_from_before_the_marks_still_open() -> None:
+    unmarked = DataKey(b"o" * 32).seal(b"x", label="l")
+    assert MasterKey(MASTER, OLD).open(unmarked, label="l") == b"x"
+    with pytest.raises(BoxBroken):
+        MasterKey(MASTER).open(unmarked, label="l")
+
+
+def test_a_malformed_older_key_is_named() -> None:
+    with pytest.raises(KeyMalformed, match="PRECIS_MASTER_KEY_PREVIOUS"):
+        MasterKey(MASTER, "short")
