@@ -21,7 +21,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NewType
 
-
 Point = NewType("Point", str)
 
 # The effect is done and nobody has been told, unless a line says otherwise. Plain

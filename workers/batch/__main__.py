@@ -8,6 +8,7 @@ from celery import Celery, Task
 from celery.signals import worker_shutting_down
 
 from jobs.messages.hint import HintMalformed, parse_claim_request
+from plumbing import failpoints
 from plumbing.garbage import calm_garbage_collector
 from plumbing.logs import configure_logs
 from plumbing.sealing import KeyMalformed, MasterKey
@@ -28,6 +29,7 @@ def register_claim_task(app: Celery, runtime: Runtime) -> None:
         May run twice or not at all: the claim in Postgres decides. A message that
         is not ours is acknowledged and logged.
         """
+        failpoints.reach(failpoints.MESSAGE_TAKEN, ConnectionError)
         try:
             (body,) = arguments
             request = parse_claim_request(body)
@@ -46,6 +48,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201 - logs are not configured yet
         return 2
     configure_logs(settings, service="worker")
+    failpoints.arm(settings.failpoints)
     runtime = Runtime(settings, master_key)
     app = create_celery(settings.redis_url.get_secret_value())
     register_claim_task(app, runtime)

@@ -11,8 +11,9 @@ import structlog
 from jobs.asking import Question, ask
 from jobs.summarizing.checks import OutputUnusable
 from plumbing.engine_client import Completion
-from plumbing.engine_errors import EngineGarbled
+from plumbing.engine_errors import EngineGarbled, EngineUnavailable
 from plumbing.engine_pool import EnginePool
+from plumbing.failpoints import ENGINE_ANSWERED, reach
 from workers.batch import metrics
 
 _MAX_TRIES: Final = 2
@@ -37,6 +38,8 @@ class EngineCalls:
         return await self._ask(question, request_id)
 
     async def _ask(self, question: Question, request_id: str) -> Completion:
-        return await ask(
+        completion = await ask(
             self._pool, question, request_id=request_id, limit=self._limit, wait=None
         )
+        reach(ENGINE_ANSWERED, EngineUnavailable)
+        return completion

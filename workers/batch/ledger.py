@@ -24,7 +24,14 @@ from jobs.store.chunk_store import (
 )
 from jobs.store.content_store import get_text
 from jobs.store.worker_store import remove_worker, report_worker
-from plumbing.database import Database
+from plumbing.database import Database, DatabaseUnavailable
+from plumbing.failpoints import (
+    CHUNKS_STORED,
+    ENDING_BEGUN,
+    ENDING_COMMITTED,
+    JOBS_CLAIMED,
+    reach,
+)
 from plumbing.group_commit import GroupCommit
 
 # A statement costs as much as twenty of its rows, and a batch job has the time.
@@ -42,13 +49,16 @@ class Ledger:
 
     async def claim(self, count: int, *, whole: bool) -> list[Claim]:
         async with self._database.statement() as tx:
-            return await claim(
+            claims = await claim(
                 tx,
                 count=count,
                 worker_id=self._worker_id,
                 lease=self._lease,
                 whole=whole,
             )
+        if claims:
+            reach(JOBS_CLAIMED, DatabaseUnavailable)
+        return claims
 
     async def renew(self, claims: Sequence[Claim]) -> dict[UUID, bool]:
         async with self._database.statement() as tx:
@@ -99,11 +109,14 @@ class Ledger:
     async def _write_results(self, results: Sequence[ChunkResult]) -> list[bool]:
         async with self._database.statement() as tx:
             held = await store_results(tx, results)
+        reach(CHUNKS_STORED, DatabaseUnavailable)
         return [result.job_id in held for result in results]
 
     async def _write_departures(
         self, departures: Sequence[Departure]
     ) -> list[State | None]:
+        reach(ENDING_BEGUN, DatabaseUnavailable)
         async with self._database.statement() as tx:
             left = await leave(tx, departures)
+        reach(ENDING_COMMITTED, DatabaseUnavailable)
         return [left.get(departure.id) for departure in departures]

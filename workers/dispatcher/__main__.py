@@ -4,6 +4,7 @@ import asyncio
 import sys
 from datetime import timedelta
 
+from plumbing import failpoints
 from plumbing.database import Database
 from plumbing.garbage import calm_garbage_collector
 from plumbing.health import HealthServer
@@ -28,6 +29,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201 - logs are not configured yet
         return 2
     configure_logs(settings, service="dispatcher")
+    failpoints.arm(settings.failpoints)
 
     async def dispatch_until(stop: asyncio.Event) -> None:
         await _dispatch(settings, stop=stop)

@@ -21,6 +21,7 @@ from jobs.messages.hint import (
 )
 from jobs.store.worker_store import read_load
 from plumbing.database import Database, DatabaseUnavailable
+from plumbing.failpoints import HINTS_HANDED_OVER, OFFSETS_COMMITTED, reach
 from plumbing.kafka_client import HintConsumer, HintProducer
 from plumbing.kafka_records import KafkaUnavailable, Received, Record
 from plumbing.repeating import repeat
@@ -93,6 +94,7 @@ class ConsumerLoop:
     async def _commit(self) -> None:
         if self._handed_over:
             await self._consumer.commit(self._handed_over)
+            reach(OFFSETS_COMMITTED, KafkaUnavailable)
             self._handed_over = ()
 
     async def _read_room(self) -> int:
@@ -117,6 +119,7 @@ class ConsumerLoop:
             return
         size = message_size(len(job_ids), workers=load.workers)
         await self._broker.send(split_claims(job_ids, count=len(job_ids), size=size))
+        reach(HINTS_HANDED_OVER, BrokerUnavailable)
         metrics.HINTS_HANDED_OVER.inc(len(job_ids))
 
     async def _bury(self, malformed: Sequence[tuple[Received, str]]) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from jobs.messages.hint import encode_hint
 from jobs.store.outbox_store import OutboxRow, delete_sent, list_outbox
 from plumbing.database import Database, DatabaseUnavailable, Transaction
+from plumbing.failpoints import HINTS_SENT, reach
 from plumbing.kafka_client import HintProducer
 from plumbing.kafka_records import KafkaUnavailable, Record
 from plumbing.process import sleep_or_stop
@@ -56,6 +57,7 @@ class RelayLoop:
         if not rows:
             return False
         await self._producer.send_many(self._topic, [_record(row) for row in rows])
+        reach(HINTS_SENT, KafkaUnavailable)
         await delete_sent(connection, rows)
         metrics.HINTS_RELAYED.inc(len(rows))
         return True
