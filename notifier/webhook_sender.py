@@ -22,6 +22,7 @@ from notifier.signatures import signed_headers
 from notifier.webhook_urls import UrlRefused, WebhookUrl, check_webhook_url
 from plumbing.backoff import parse_retry_after
 from plumbing.clock import Clock
+from plumbing.failpoints import DELIVERY_SENT, reach
 
 TIME_LIMIT: Final = timedelta(seconds=15)
 _CONNECT_SECONDS: Final = 5.0
@@ -87,6 +88,7 @@ class WebhookSender:
             await _read_some(response)
         finally:
             await response.aclose()
+        reach(DELIVERY_SENT, httpx.ReadError)
         return self._judge(response.status_code, response.headers)
 
     def _request(self, target: WebhookUrl, event: SignedEvent) -> httpx.Request:
