@@ -17,6 +17,7 @@ from notifier.sending_loop import MAX_PER_TENANT, Pace, SendingLoop
 from notifier.settings import NotifierSettings
 from notifier.smtp import MailSender
 from notifier.webhook_sender import WebhookSender
+from plumbing import failpoints
 from plumbing.clock import SystemClock
 from plumbing.database import Database
 from plumbing.health import HealthServer
@@ -36,6 +37,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201 - logs are not configured yet
         return 2
     configure_logs(settings, service="notifier")
+    failpoints.arm(settings.failpoints)
 
     async def notify_until(stop: asyncio.Event) -> None:
         await _notify(settings, master_key, stop=stop)
@@ -112,6 +114,7 @@ def _loop(
             webhook_lease=settings.delivery_lease,
             # A relay may take twice as long as a webhook.
             mail_lease=2 * settings.delivery_lease,
+            sweep=settings.delivery_lease / 6,
         ),
     )
 

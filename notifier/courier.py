@@ -25,6 +25,7 @@ from notifier.smtp import MailSender
 from notifier.webhook_sender import SignedEvent, WebhookSender
 from plumbing.backoff import full_jitter
 from plumbing.database import Database, DatabaseUnavailable
+from plumbing.failpoints import DELIVERY_RECORDED, reach
 from plumbing.sealing import MasterKey
 
 _RECORD_TRIES: Final = 4
@@ -137,7 +138,11 @@ class Courier:
         took: timedelta,
     ) -> bool:
         async with self._database.statement() as tx:
-            return await record_attempt(tx, delivery, outcome, step=step, took=took)
+            recorded = await record_attempt(
+                tx, delivery, outcome, step=step, took=took
+            )
+        reach(DELIVERY_RECORDED, DatabaseUnavailable)
+        return recorded
 
     def _tell(
         self,

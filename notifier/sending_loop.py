@@ -25,6 +25,7 @@ from notifier.outcome_store import release
 from notifier.outcomes import Outcome, Verdict
 from plumbing.clock import Clock
 from plumbing.database import Database, DatabaseUnavailable
+from plumbing.failpoints import DELIVERIES_CLAIMED, reach
 from plumbing.process import sleep_or_stop
 
 MAX_IN_FLIGHT: Final = 256
@@ -143,7 +144,10 @@ class SendingLoop:
                 for delivery in deliveries
                 if delivery.kind == "webhook" and delivery.body is None
             ]
-            return deliveries, await find_jobs(tx, bodiless) if bodiless else {}
+            jobs = await find_jobs(tx, bodiless) if bodiless else {}
+        if deliveries:
+            reach(DELIVERIES_CLAIMED, DatabaseUnavailable)
+        return deliveries, jobs
 
     async def _sweep(self) -> None:
         now = time.monotonic()
