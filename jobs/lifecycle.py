@@ -62,6 +62,11 @@ TRANSITIONS: Final = (
     Transition(State.RETRY_WAIT, State.CANCELLED, "cancel"),
     Transition(State.QUEUED, State.EXPIRED, "expire"),
     Transition(State.RETRY_WAIT, State.EXPIRED, "expire"),
+    # By an operator's hand: set aside while its tenant is paused, back in line, ended.
+    Transition(State.QUEUED, State.QUEUED, "move"),
+    Transition(State.QUEUED, State.FAILED, "fail"),
+    Transition(State.RETRY_WAIT, State.FAILED, "fail"),
+    Transition(State.RUNNING, State.FAILED, "fail"),
 )
 
 MAX_ATTEMPTS: Final = 5

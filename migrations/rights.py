@@ -43,6 +43,7 @@ RIGHTS: Final[Mapping[str, Rights]] = {
         "api_key": "SELECT",
         "tenant": "SELECT (id, weight)",
         "pause": "SELECT",
+        "canary": "SELECT",
         "idempotency_key": "SELECT, INSERT, UPDATE, DELETE",
         "lane": "SELECT, UPDATE (tail)",
         "fair_clock": "SELECT",
@@ -86,16 +87,19 @@ RIGHTS: Final[Mapping[str, Rights]] = {
         "job": f"SELECT, {_LEAVE}, UPDATE (erased_at)",
         "fair_clock": "SELECT",
         "pause": "SELECT, UPDATE (step), DELETE",
+        # A resumed tenant's jobs get new places in line, and hints.
+        "tenant": "SELECT (id, weight)",
+        "lane": "SELECT, UPDATE (tail)",
         "chunk": "SELECT (job_id, fence), DELETE",
         "job_input": "SELECT (job_id), DELETE",
         "job_key": "SELECT (job_id), DELETE",
         "summary": "SELECT (job_id), DELETE",
         "citation": "SELECT (job_id), DELETE",
-        "outbox": "SELECT, DELETE",
+        "outbox": "SELECT, INSERT, DELETE",
         "worker_process": "SELECT, DELETE",
         "idempotency_key": "SELECT, DELETE, UPDATE (expires_at)",
         # Ages and counts for its metrics.
-        "delivery": "INSERT, SELECT (state, next_at)",
+        "delivery": "INSERT, SELECT (state, lane, next_at)",
     },
     "precis_notifier": {
         "delivery": "SELECT, UPDATE (state, fence, attempt, next_at, lease_until,"
