@@ -6,7 +6,6 @@ stood in the one prompt. With an idempotency key the
 reservation must still be ours.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from jobs.operations.ending import ENDING_EFFECTS
-from jobs.operations.submit import NEW_JOBS, NewJob, job_parameters
+from jobs.operations.submit import KEY_KEPT, NEW_JOBS, NewJob, job_row
+from jobs.store.rows import as_rows
 from plumbing.database import Transaction
 
 
@@ -35,13 +35,10 @@ class Answer:
 
 _ANSWER: Final = text(f"""
 WITH {NEW_JOBS}, outcome AS (
-    SELECT * FROM unnest(
-        CAST(:ids AS uuid[]), CAST(:started AS timestamptz[]),
-        CAST(:finished AS timestamptz[]), CAST(:citations AS bytea[]),
-        CAST(:prompt_tokens AS integer[]), CAST(:completion_tokens AS integer[]),
-        CAST(:provenance AS jsonb[]), CAST(:warnings AS jsonb[])
-    ) AS o (id, started_at, finished_at, citations, prompt_tokens,
-            completion_tokens, provenance, warnings)
+    SELECT * FROM json_to_recordset(CAST(:outcomes AS json)) AS o (
+        id uuid, started_at timestamptz, finished_at timestamptz, citations_hex text,
+        prompt_tokens integer, completion_tokens integer, provenance jsonb,
+        warnings text[])
 ), changed AS (
     INSERT INTO job (id, tenant_id, state, attempt, deadline, tag, tier, routing_reason,
                      tokens, threshold, characters, options, delivery, metadata,
@@ -50,16 +47,15 @@ WITH {NEW_JOBS}, outcome AS (
     SELECT a.id, a.tenant_id, 'succeeded', 1, a.deadline, 0, a.tier, a.routing_reason,
            a.tokens, a.threshold, a.characters, a.options, a.delivery, a.metadata,
            a.created_at, o.started_at, o.finished_at, o.prompt_tokens,
-           o.completion_tokens, o.provenance, 1,
-           ARRAY(SELECT jsonb_array_elements_text(o.warnings))
+           o.completion_tokens, o.provenance, 1, o.warnings
     FROM admitted a JOIN outcome o USING (id)
     RETURNING id, tenant_id, state, version, delivery
 ), summaries AS (
     INSERT INTO summary (job_id, sealed, fence) SELECT id, sealed, 0 FROM admitted
 ), cited AS (
     INSERT INTO citation (job_id, sealed)
-    SELECT a.id, o.citations FROM admitted a JOIN outcome o USING (id)
-    WHERE o.citations IS NOT NULL
+    SELECT a.id, decode(o.citations_hex, 'hex') FROM admitted a JOIN outcome o USING (id)
+    WHERE o.citations_hex IS NOT NULL
 ), {ENDING_EFFECTS}
 SELECT id FROM changed
 """)
@@ -71,17 +67,31 @@ async def record_answers(tx: Transaction, answers: Sequence[Answer]) -> set[UUID
     A missing id lost its reservation while the engine worked: its answer must
     not be sent, the caller of the key gets the other call's job.
     """
-    parameters = job_parameters([a.job for a in answers])
-    parameters |= {
-        "reserved": [a.job.idempotency_key is not None for a in answers],
-        "sealed": [a.sealed_summary for a in answers],
-        "started": [a.started_at for a in answers],
-        "finished": [a.finished_at for a in answers],
-        "citations": [a.sealed_citations for a in answers],
-        "prompt_tokens": [a.prompt_tokens for a in answers],
-        "completion_tokens": [a.completion_tokens for a in answers],
-        "provenance": [json.dumps(a.provenance) for a in answers],
-        "warnings": [json.dumps(a.warnings) for a in answers],
-    }
-    rows = await tx.execute(_ANSWER, parameters)
+    rows = await tx.execute(
+        _ANSWER,
+        {
+            "jobs": as_rows(
+                [
+                    job_row(a.job, reserved=a.job.idempotency_key is not None)
+                    for a in answers
+                ]
+            ),
+            "sealed": [a.sealed_summary for a in answers],
+            "outcomes": as_rows([_outcome_row(a) for a in answers]),
+            "key_kept": KEY_KEPT,
+        },
+    )
     return {row.id for row in rows}
+
+
+def _outcome_row(answer: Answer) -> dict[str, object]:
+    return {
+        "id": answer.job.id,
+        "started_at": answer.started_at,
+        "finished_at": answer.finished_at,
+        "citations_hex": answer.sealed_citations,
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "provenance": answer.provenance,
+        "warnings": answer.warnings,
+    }

@@ -5,7 +5,6 @@ text and its key, and the outbox hint. A submission whose key is already taken
 is left out, and the caller looks up who holds it.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from jobs.store.rows import as_rows
 from plumbing.database import Transaction
 
 KEY_KEPT: Final = timedelta(hours=72)
@@ -50,18 +50,18 @@ class Submission:
 
 NEW_JOBS: Final = """
 given AS (
-    SELECT * FROM unnest(
-        CAST(:ids AS uuid[]), CAST(:tenants AS uuid[]), CAST(:tiers AS text[]),
-        CAST(:reasons AS text[]), CAST(:tokens AS integer[]),
-        CAST(:thresholds AS integer[]), CAST(:characters AS integer[]),
-        CAST(:options AS jsonb[]), CAST(:deliveries AS jsonb[]),
-        CAST(:metadata AS jsonb[]), CAST(:deadlines AS timestamptz[]),
-        CAST(:wrapped AS bytea[]), CAST(:keys AS text[]),
-        CAST(:fingerprints AS bytea[]), CAST(:created AS timestamptz[]),
-        CAST(:reserved AS boolean[]), CAST(:sealed AS bytea[])
-    ) AS g (id, tenant_id, tier, routing_reason, tokens, threshold, characters,
-            options, delivery, metadata, deadline, wrapped, key, fingerprint,
-            created_at, reserved, sealed)
+    SELECT g.*, decode(g.wrapped_hex, 'hex') AS wrapped,
+           decode(g.fingerprint_hex, 'hex') AS fingerprint
+    FROM ROWS FROM (
+        json_to_recordset(CAST(:jobs AS json)) AS (
+            id uuid, tenant_id uuid, tier text, routing_reason text, tokens integer,
+            threshold integer, characters integer, options jsonb, delivery jsonb,
+            metadata jsonb, deadline timestamptz, wrapped_hex text, key text,
+            fingerprint_hex text, created_at timestamptz, reserved boolean),
+        unnest(CAST(:sealed AS bytea[]))
+    ) AS g (id, tenant_id, tier, routing_reason, tokens, threshold, characters, options,
+            delivery, metadata, deadline, wrapped_hex, key, fingerprint_hex, created_at,
+            reserved, sealed)
 ), keyed AS (
     INSERT INTO idempotency_key (tenant_id, key, fingerprint, job_id, expires_at)
     SELECT tenant_id, key, fingerprint, id, statement_timestamp() + CAST(:key_kept AS interval)
@@ -129,32 +129,34 @@ async def submit(tx: Transaction, submissions: Sequence[Submission]) -> set[UUID
     A missing id had an idempotency key that is taken (or a reservation that was
     taken over): nothing of it was written.
     """
-    parameters = job_parameters([s.job for s in submissions])
-    parameters["reserved"] = [s.reserved for s in submissions]
-    parameters["sealed"] = [s.sealed_text for s in submissions]
-    rows = await tx.execute(_SUBMIT, parameters)
+    rows = await tx.execute(
+        _SUBMIT,
+        {
+            "jobs": as_rows([job_row(s.job, reserved=s.reserved) for s in submissions]),
+            "sealed": [s.sealed_text for s in submissions],
+            "key_kept": KEY_KEPT,
+        },
+    )
     return {row.id for row in rows}
 
 
-def job_parameters(jobs: Sequence[NewJob]) -> dict[str, Any]:
-    """The arrays that `NEW_JOBS` unnests."""
+def job_row(job: NewJob, *, reserved: bool) -> dict[str, object]:
+    """What `NEW_JOBS` reads of a job, beside what was sealed."""
     return {
-        "ids": [job.id for job in jobs],
-        "tenants": [job.tenant_id for job in jobs],
-        "tiers": [job.tier for job in jobs],
-        "reasons": [job.routing_reason for job in jobs],
-        "tokens": [job.tokens for job in jobs],
-        "thresholds": [job.threshold for job in jobs],
-        "characters": [job.characters for job in jobs],
-        "options": [json.dumps(job.options) for job in jobs],
-        "deliveries": [
-            None if job.delivery is None else json.dumps(job.delivery) for job in jobs
-        ],
-        "metadata": [json.dumps(job.metadata) for job in jobs],
-        "deadlines": [job.deadline for job in jobs],
-        "wrapped": [job.wrapped_key for job in jobs],
-        "keys": [job.idempotency_key for job in jobs],
-        "fingerprints": [job.fingerprint for job in jobs],
-        "created": [job.created_at for job in jobs],
-        "key_kept": KEY_KEPT,
+        "id": job.id,
+        "tenant_id": job.tenant_id,
+        "tier": job.tier,
+        "routing_reason": job.routing_reason,
+        "tokens": job.tokens,
+        "threshold": job.threshold,
+        "characters": job.characters,
+        "options": job.options,
+        "delivery": job.delivery,
+        "metadata": job.metadata,
+        "deadline": job.deadline,
+        "wrapped_hex": job.wrapped_key,
+        "key": job.idempotency_key,
+        "fingerprint_hex": job.fingerprint,
+        "created_at": job.created_at,
+        "reserved": reserved,
     }
