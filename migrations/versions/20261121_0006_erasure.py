@@ -31,6 +31,22 @@ ALTER TABLE event ADD COLUMN holds text NOT NULL DEFAULT 'text'
     CHECK (holds IN ('text', 'summary', 'nothing'));
 CREATE INDEX event_retention ON event (holds, created_at);
 
+-- What is held only dwindles. The step to nothing may put another body in place, one
+-- without the caller's metadata; an event goes when it stands for nothing any more.
+DROP TRIGGER event_immutable ON event;
+CREATE TRIGGER event_immutable AFTER UPDATE ON event FOR EACH ROW
+    WHEN ((OLD.id, OLD.job_id, OLD.tenant_id, OLD.type, OLD.job_version, OLD.created_at)
+          IS DISTINCT FROM
+          (NEW.id, NEW.job_id, NEW.tenant_id, NEW.type, NEW.job_version, NEW.created_at)
+          OR OLD.body IS NOT NULL AND OLD.body IS DISTINCT FROM NEW.body
+             AND NOT (OLD.holds <> 'nothing' AND NEW.holds = 'nothing')
+          OR OLD.holds = 'nothing' AND NEW.holds <> 'nothing'
+          OR OLD.holds = 'summary' AND NEW.holds = 'text')
+    EXECUTE FUNCTION refuse_row();
+DROP TRIGGER event_kept ON event;
+CREATE TRIGGER event_kept BEFORE DELETE ON event FOR EACH ROW
+    WHEN (OLD.holds <> 'nothing') EXECUTE FUNCTION refuse_row();
+
 -- Metadata are the caller's words and are erased with the text.
 CREATE INDEX job_metadata_job ON job_metadata (job_id);
 
@@ -60,6 +76,18 @@ def downgrade() -> None:
         DROP INDEX job_listing;
         CREATE INDEX job_listing ON job (tenant_id, id);
         DROP INDEX job_metadata_job;
+        DROP TRIGGER event_immutable ON event;
+        CREATE TRIGGER event_immutable AFTER UPDATE ON event FOR EACH ROW
+            WHEN ((OLD.id, OLD.job_id, OLD.tenant_id, OLD.type, OLD.job_version,
+                   OLD.created_at)
+                  IS DISTINCT FROM
+                  (NEW.id, NEW.job_id, NEW.tenant_id, NEW.type, NEW.job_version,
+                   NEW.created_at)
+                  OR OLD.body IS NOT NULL AND OLD.body IS DISTINCT FROM NEW.body)
+            EXECUTE FUNCTION refuse_row();
+        DROP TRIGGER event_kept ON event;
+        CREATE TRIGGER event_kept BEFORE DELETE ON event FOR EACH ROW
+            EXECUTE FUNCTION refuse_row();
         DROP INDEX event_retention;
         ALTER TABLE event DROP COLUMN holds;
         DROP TABLE erasure;
