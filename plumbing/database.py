@@ -6,27 +6,28 @@ is its own transaction, which saves two round trips. Outside calls (engine,
 Kafka, webhooks) never happen inside either.
 """
 
-import asyncio
-import os
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
-from sqlalchemy import event, exc, text
-from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import exc, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from plumbing.connections import NoConnection, Opening, connected
+from plumbing.vigil import Away, Use, Vigil
 
 Transaction = AsyncConnection
+T = TypeVar("T")
 
 RowRefused = (exc.IntegrityError, exc.DataError)
 """The database refused what a row says; the same row would be refused again."""
 
-_CONNECT_SECONDS: Final = 2
-_SILENCE_SECONDS: Final = 1.0
+_SILENCE: Final = timedelta(seconds=1)
 """Beyond the limit that Postgres keeps itself: who is silent for longer is frozen."""
+_MOST_REPEATS: Final = 3
 
 
 class DatabaseUnavailable(Exception):
@@ -35,6 +36,14 @@ class DatabaseUnavailable(Exception):
     What was asked may or may not have been done: callers repeat it under the
     same key or leave it to the lease.
     """
+
+
+class StorageFull(DatabaseUnavailable):
+    """Postgres has no room to write; nothing was stored. Reading works."""
+
+
+class InTheWay(DatabaseUnavailable):
+    """A deadlock or a serialization failure: nothing was done, and it may be repeated."""
 
 
 def async_url(url: str) -> str:
@@ -56,55 +65,50 @@ class Database:
         pool_size: int,
         statement_timeout: timedelta = timedelta(seconds=30),
         application: str = "precis",
+        told_apart: bool = False,
     ) -> None:
-        milliseconds = int(statement_timeout.total_seconds() * 1000)
-        self._longest_silence = statement_timeout.total_seconds() + _SILENCE_SECONDS
-        self._engine: AsyncEngine = create_async_engine(
-            async_url(url),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=_CONNECT_SECONDS,
-            pool_pre_ping=False,
-            # An error's message must not bring addresses and metadata into a log.
-            hide_parameters=True,
-            # Every use ends in COMMIT, ROLLBACK or autocommit: nothing to reset.
-            pool_reset_on_return=None,
-            # What nearly all uses need; changing it costs a third of a short one.
-            isolation_level="AUTOCOMMIT",
-            connect_args={
-                "connect_timeout": _CONNECT_SECONDS,
-                "prepare_threshold": 2,
-                "application_name": application,
-                "options": f"-c statement_timeout={milliseconds} -c timezone=UTC",
-            },
+        """`told_apart`: a Postgres that is frozen is told from a slow one in a second.
+
+        It costs a question on a connection of its own whenever a use lasts.
+        """
+        opening = Opening(
+            async_url(url), statement_timeout=statement_timeout, application=application
         )
-        event.listen(self._engine.sync_engine, "handle_error", _leave_if_it_only_reads)
+        self._engine = opening.pool(pool_size)
         self._transactional = self._engine.execution_options(
             isolation_level="READ COMMITTED"
+        )
+        self._questions = opening.singly()
+        self._vigil = Vigil(
+            longest=statement_timeout + _SILENCE,
+            ask=self._ask if told_apart else None,
         )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Several statements that stand or fall together, committed on leaving."""
-        try:
-            async with (
-                self._transactional.connect() as connection,
-                connection.begin(),
-            ):
-                with _hanging_up(connection, after=self._longest_silence):
-                    yield connection
-        except _LOST as error:
-            raise _unavailable(error) from error
+        async with self._watched(self._transactional) as connection, connection.begin():
+            yield connection
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[Transaction]:
         """One statement that is a transaction of its own."""
-        try:
-            async with self._engine.connect() as connection:
-                with _hanging_up(connection, after=self._longest_silence):
-                    yield connection
-        except _LOST as error:
-            raise _unavailable(error) from error
+        async with self._watched(self._engine) as connection:
+            yield connection
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """One statement, repeated if another transaction was in its way.
+
+        Only for work that is that one statement: what it did is undone as a whole.
+        """
+        for _ in range(_MOST_REPEATS):
+            try:
+                async with self.statement() as tx:
+                    return await work(tx)
+            except InTheWay:
+                continue
+        async with self.statement() as tx:
+            return await work(tx)
 
     @asynccontextmanager
     async def session_lock(self, name: str) -> AsyncIterator[Transaction | None]:
@@ -133,7 +137,26 @@ class Database:
             await tx.execute(text("SELECT 1"))
 
     async def close(self) -> None:
+        await self._vigil.close()
+        await self._questions.dispose()
         await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _watched(self, engine: AsyncEngine) -> AsyncIterator[Transaction]:
+        """A connection for one use, which the vigil may end."""
+        try:
+            use = self._vigil.begin()
+            try:
+                async with connected(engine, use) as connection:
+                    yield connection
+            finally:
+                self._vigil.done(use)
+        except (*_LOST, Away) as error:
+            raise _unavailable(error) from error
+
+    async def _ask(self, use: Use) -> None:
+        async with connected(self._questions, use) as connection:
+            await connection.execute(text("SELECT 1"))
 
 
 _TRY_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"
@@ -143,47 +166,20 @@ _LOST = (
     exc.InternalError,
     exc.TimeoutError,
     psycopg.OperationalError,
+    NoConnection,
 )
-
-
-def _leave_if_it_only_reads(context: ExceptionContext) -> None:
-    """A primary that became a standby keeps its sessions: they must not be kept here."""
-    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
-        context.is_disconnect = True
+_OF_SQLSTATE: Final[dict[str | None, type[DatabaseUnavailable]]] = {
+    "53100": StorageFull,
+    "40001": InTheWay,
+    "40P01": InTheWay,
+}
 
 
 def _unavailable(error: BaseException) -> Exception:
     """The error for our callers; a statement that ran into its time limit too."""
-    return DatabaseUnavailable(f"Postgres: {type(error).__name__}")
-
-
-@contextmanager
-def _hanging_up(connection: Transaction, *, after: float) -> Iterator[None]:
-    """End the connection under a use that lasts too long, which ends the use.
-
-    A cancellation would not do it soon: psycopg asks the server to cancel and waits ten
-    seconds for its word.
-    """
-    driver = _driver_of(connection)
-    timer = asyncio.get_running_loop().call_later(after, _hang_up, driver)
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _driver_of(connection: Transaction) -> psycopg.AsyncConnection[Any]:
-    held = connection.sync_connection
-    driver: Any = held and held.connection.driver_connection
-    return driver  # type: ignore[no-any-return]
-
-
-def _hang_up(driver: psycopg.AsyncConnection[Any]) -> None:
-    with (
-        suppress(OSError, psycopg.Error),
-        socket.socket(fileno=os.dup(driver.fileno())) as line,
-    ):
-        line.shutdown(socket.SHUT_RDWR)
+    code = getattr(getattr(error, "orig", None), "sqlstate", None)
+    family = _OF_SQLSTATE.get(code, DatabaseUnavailable)
+    return family(f"Postgres: {type(error).__name__}")
 
 
 async def _release(connection: Transaction, lock: dict[str, Any]) -> None:
