@@ -3,14 +3,14 @@
 It raises the fence, so whoever still believes to hold the job writes into the
 void. A cancel that was asked for and a deadline that passed win over the wish.
 Every ending writes its event and deliveries in the same statement. Coverage is
-computed here, from the chunk rows; the table refuses a success below 1.
+computed here, from the chunk rows (or from the only chunk, which a short text brings
+along); the table refuses a success below 1.
 
 The guard is (id, fence) alone: since every leaving raises the fence, the fence
 implies the state. Naming the state as well makes the planner take the small
 partial index instead of the primary key.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +21,18 @@ from sqlalchemy import text
 
 from jobs.lifecycle import FINAL, MAX_ATTEMPTS, State, sql_list
 from jobs.operations.ending import ENDING_EFFECTS
+from jobs.store.rows import as_rows
 from plumbing.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlyChunk:
+    """The one chunk of a short text, written with the ending and not before."""
+
+    start: int
+    end: int
+    tokens: int
+    sealed: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,8 @@ class SealedResult:
     completion_tokens: int | None
     provenance: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    only_chunk: OnlyChunk | None = None
+    """None: the chunks were planned and stored as rows before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,21 +80,18 @@ SET fence = j.fence + 1, version = j.version + 1, lease_until = NULL, worker_id 
 
 LEAVE_SQL: Final = f"""
 WITH given AS (
-    SELECT * FROM unnest(
-        CAST(:ids AS uuid[]), CAST(:fences AS bigint[]), CAST(:wishes AS text[]),
-        CAST(:counts AS boolean[]), CAST(:retry_after AS interval[]),
-        CAST(:error_codes AS text[]), CAST(:summaries AS bytea[]),
-        CAST(:citations AS bytea[]), CAST(:prompt_tokens AS integer[]),
-        CAST(:completion_tokens AS integer[]), CAST(:provenance AS jsonb[]),
-        CAST(:warnings AS jsonb[])
-    ) AS g (id, fence, wish, counts, retry_after, error_code, summary, citations,
-            prompt_tokens, completion_tokens, provenance, warnings)
+    SELECT * FROM json_to_recordset(CAST(:departures AS json)) AS g (
+        id uuid, fence bigint, wish text, counts boolean, retry_after interval,
+        error_code text, summary_hex text, citations_hex text, prompt_tokens integer,
+        completion_tokens integer, provenance jsonb, warnings text[],
+        chunk_start integer, chunk_end integer, chunk_tokens integer, chunk_hex text)
 ), leaving AS MATERIALIZED (
     SELECT g.*, CASE WHEN h.cancel_requested THEN 'cancelled'
                      WHEN h.deadline <= statement_timestamp() THEN 'expired'
                      ELSE g.wish END AS state,
-           (SELECT sum(c.end_offset - c.start_offset)::float8 FROM chunk c
-            WHERE c.job_id = g.id AND c.stage = 0 AND c.state = 'done')
+           (SELECT coalesce(sum(c.end_offset - c.start_offset),
+                            g.chunk_end - g.chunk_start)::float8
+            FROM chunk c WHERE c.job_id = g.id AND c.stage = 0 AND c.state = 'done')
            / nullif(h.characters, 0) AS coverage
     FROM given g JOIN job h ON h.id = g.id AND h.fence = g.fence
     ORDER BY g.id FOR NO KEY UPDATE OF h
@@ -91,17 +101,25 @@ WITH given AS (
         completion_tokens = leaving.completion_tokens,
         provenance = leaving.provenance,
         coverage = CASE WHEN leaving.state = 'succeeded' THEN leaving.coverage END,
-        warnings = ARRAY(SELECT jsonb_array_elements_text(leaving.warnings))
+        warnings = leaving.warnings
     FROM leaving WHERE j.id = leaving.id AND j.fence = leaving.fence
     RETURNING j.id, j.tenant_id, j.state, j.version, j.delivery, j.fence
 ), summaries AS (
     INSERT INTO summary (job_id, sealed, fence)
-    SELECT c.id, g.summary, g.fence FROM changed c JOIN given g USING (id)
-    WHERE c.state = 'succeeded'
+    SELECT c.id, decode(g.summary_hex, 'hex'), g.fence
+    FROM changed c JOIN given g USING (id) WHERE c.state = 'succeeded'
 ), cited AS (
     INSERT INTO citation (job_id, sealed)
-    SELECT c.id, g.citations FROM changed c JOIN given g USING (id)
-    WHERE c.state = 'succeeded' AND g.citations IS NOT NULL
+    SELECT c.id, decode(g.citations_hex, 'hex') FROM changed c JOIN given g USING (id)
+    WHERE c.state = 'succeeded' AND g.citations_hex IS NOT NULL
+), only_chunks AS (
+    INSERT INTO chunk (job_id, stage, idx, start_offset, end_offset, tokens, state,
+                       sealed, prompt_tokens, completion_tokens, fence, done_at)
+    SELECT c.id, 0, 0, g.chunk_start, g.chunk_end, g.chunk_tokens, 'done',
+           decode(g.chunk_hex, 'hex'), g.prompt_tokens, g.completion_tokens, g.fence,
+           statement_timestamp()
+    FROM changed c JOIN given g USING (id)
+    WHERE c.state = 'succeeded' AND g.chunk_hex IS NOT NULL
 ), {ENDING_EFFECTS}
 SELECT id, state FROM changed
 """
@@ -113,25 +131,40 @@ async def leave(tx: Transaction, departures: Sequence[Departure]) -> dict[UUID, 
 
     A missing id was no longer ours: nothing of it was written.
     """
-    results = [d.result for d in departures]
     rows = await tx.execute(
-        _LEAVE,
-        {
-            "ids": [d.id for d in departures],
-            "fences": [d.fence for d in departures],
-            "wishes": [d.wish.value for d in departures],
-            "counts": [d.counts for d in departures],
-            "retry_after": [d.retry_after for d in departures],
-            "error_codes": [d.error_code for d in departures],
-            "summaries": [r.summary if r else None for r in results],
-            "citations": [r.citations if r else None for r in results],
-            "prompt_tokens": [r.prompt_tokens if r else None for r in results],
-            "completion_tokens": [r.completion_tokens if r else None for r in results],
-            "provenance": [json.dumps(r.provenance) if r else None for r in results],
-            "warnings": [json.dumps(r.warnings if r else ()) for r in results],
-        },
+        _LEAVE, {"departures": as_rows([_row(d) for d in departures])}
     )
     return {row.id: State(row.state) for row in rows}
+
+
+def _row(departure: Departure) -> dict[str, object]:
+    row: dict[str, object] = {
+        "id": departure.id,
+        "fence": departure.fence,
+        "wish": departure.wish,
+        "counts": departure.counts,
+        "retry_after": departure.retry_after,
+        "error_code": departure.error_code,
+        "warnings": (),
+    }
+    result = departure.result
+    if result is not None:
+        row |= {
+            "summary_hex": result.summary,
+            "citations_hex": result.citations,
+            "prompt_tokens": result.prompt_tokens,
+            "completion_tokens": result.completion_tokens,
+            "provenance": result.provenance,
+            "warnings": result.warnings,
+        }
+        if result.only_chunk is not None:
+            row |= {
+                "chunk_start": result.only_chunk.start,
+                "chunk_end": result.only_chunk.end,
+                "chunk_tokens": result.only_chunk.tokens,
+                "chunk_hex": result.only_chunk.sealed,
+            }
+    return row
 
 
 MOST_SWEPT: Final = 100

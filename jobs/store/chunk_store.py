@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from jobs.store.rows import as_rows
 from plumbing.database import Transaction
 
 
@@ -61,11 +62,9 @@ held AS MATERIALIZED (
 
 _PLAN: Final = f"""
 WITH given AS (
-    SELECT * FROM unnest(
-        CAST(:job_ids AS uuid[]), CAST(:fences AS bigint[]), CAST(:stages AS smallint[]),
-        CAST(:idxs AS integer[]), CAST(:starts AS integer[]), CAST(:ends AS integer[]),
-        CAST(:tokens AS integer[])
-    ) AS g (job_id, fence, stage, idx, start_offset, end_offset, tokens)
+    SELECT * FROM json_to_recordset(CAST(:chunks AS json)) AS g (
+        job_id uuid, fence bigint, stage smallint, idx integer, start_offset integer,
+        end_offset integer, tokens integer)
 ), {_HELD}, planned AS (
     INSERT INTO chunk (job_id, stage, idx, start_offset, end_offset, tokens)
     SELECT g.job_id, g.stage, g.idx, g.start_offset, g.end_offset, g.tokens
@@ -81,13 +80,20 @@ async def plan_chunks(tx: Transaction, chunks: Sequence[PlannedChunk]) -> set[UU
     rows = await tx.execute(
         text(_PLAN),
         {
-            "job_ids": [c.row.job_id for c in chunks],
-            "fences": [c.fence for c in chunks],
-            "stages": [c.row.stage for c in chunks],
-            "idxs": [c.row.idx for c in chunks],
-            "starts": [c.row.start for c in chunks],
-            "ends": [c.row.end for c in chunks],
-            "tokens": [c.row.tokens for c in chunks],
+            "chunks": as_rows(
+                [
+                    {
+                        "job_id": c.row.job_id,
+                        "fence": c.fence,
+                        "stage": c.row.stage,
+                        "idx": c.row.idx,
+                        "start_offset": c.row.start,
+                        "end_offset": c.row.end,
+                        "tokens": c.row.tokens,
+                    }
+                    for c in chunks
+                ]
+            )
         },
     )
     return {row.id for row in rows}
@@ -95,14 +101,13 @@ async def plan_chunks(tx: Transaction, chunks: Sequence[PlannedChunk]) -> set[UU
 
 _STORE: Final = f"""
 WITH given AS (
-    SELECT * FROM unnest(
-        CAST(:job_ids AS uuid[]), CAST(:fences AS bigint[]), CAST(:stages AS smallint[]),
-        CAST(:idxs AS integer[]), CAST(:sealed AS bytea[]),
-        CAST(:prompt_tokens AS integer[]), CAST(:completion_tokens AS integer[])
-    ) AS g (job_id, fence, stage, idx, sealed, prompt_tokens, completion_tokens)
+    SELECT * FROM json_to_recordset(CAST(:results AS json)) AS g (
+        job_id uuid, fence bigint, stage smallint, idx integer, sealed_hex text,
+        prompt_tokens integer, completion_tokens integer)
 ), {_HELD}, stored AS (
     UPDATE chunk c
-    SET state = 'done', sealed = g.sealed, fence = g.fence, done_at = statement_timestamp(),
+    SET state = 'done', sealed = decode(g.sealed_hex, 'hex'), fence = g.fence,
+        done_at = statement_timestamp(),
         prompt_tokens = g.prompt_tokens, completion_tokens = g.completion_tokens
     FROM given g JOIN held h ON h.id = g.job_id AND h.fence = g.fence
     WHERE c.job_id = g.job_id AND c.stage = g.stage AND c.idx = g.idx
@@ -120,13 +125,20 @@ async def store_results(tx: Transaction, results: Sequence[ChunkResult]) -> set[
     rows = await tx.execute(
         text(_STORE),
         {
-            "job_ids": [r.job_id for r in results],
-            "fences": [r.fence for r in results],
-            "stages": [r.stage for r in results],
-            "idxs": [r.idx for r in results],
-            "sealed": [r.sealed for r in results],
-            "prompt_tokens": [r.prompt_tokens for r in results],
-            "completion_tokens": [r.completion_tokens for r in results],
+            "results": as_rows(
+                [
+                    {
+                        "job_id": r.job_id,
+                        "fence": r.fence,
+                        "stage": r.stage,
+                        "idx": r.idx,
+                        "sealed_hex": r.sealed,
+                        "prompt_tokens": r.prompt_tokens,
+                        "completion_tokens": r.completion_tokens,
+                    }
+                    for r in results
+                ]
+            )
         },
     )
     return {row.id for row in rows}

@@ -54,13 +54,19 @@ class ChunkWork:
             if row.sealed is not None:
                 return self._recall(row, row.sealed)
             async with seats:
-                return await self._answer(row, question(row))
+                return await self._store(await self._answer(row, question(row)))
 
         if len(rows) == 1:
             return [await do(rows[0])]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(do(row)) for row in rows]
         return [task.result() for task in tasks]
+
+    async def do_only(self, row: ChunkRow, question: Question | str) -> Done:
+        """Finish a text's only chunk; it is stored with the ending, not here."""
+        done = await self._answer(row, question)
+        metrics.CHUNKS_DONE.inc()
+        return done
 
     def _recall(self, row: ChunkRow, sealed: bytes) -> Done:
         return Done(
@@ -72,19 +78,17 @@ class ChunkWork:
 
     async def _answer(self, row: ChunkRow, question: Question | str) -> Done:
         if isinstance(question, str):
-            return await self._store(Done(row, question, 0, 0))
+            return Done(row, question, 0, 0)
         held = self._held
         completion = await self._calls.ask(
             question,
             request_id=f"{held.id.hex}:{held.fence}:{row.stage}.{row.idx}",
         )
-        return await self._store(
-            Done(
-                row,
-                completion.text.strip(),
-                completion.prompt_tokens or 0,
-                completion.completion_tokens or 0,
-            )
+        return Done(
+            row,
+            completion.text.strip(),
+            completion.prompt_tokens or 0,
+            completion.completion_tokens or 0,
         )
 
     async def _store(self, done: Done) -> Done:

@@ -13,7 +13,7 @@ from typing import Final
 from jobs.asking import Question, provenance
 from jobs.counting import TokenCounter
 from jobs.operations.claim import Claim
-from jobs.operations.leave import SealedResult
+from jobs.operations.leave import OnlyChunk, SealedResult
 from jobs.store.chunk_store import ChunkRow
 from jobs.store.sealed import JobSeal
 from jobs.summarizing.citations import cite
@@ -65,7 +65,11 @@ class SummarizingRun:
         """Do what is not done yet; gives the sealed result of the whole."""
         rows = await self._plan()
         lengths = self._lengths(len(rows))
-        level = await self._map(rows, lengths)
+        is_short = len(rows) == 1 and not self._stored_rows
+        if is_short:
+            level = [await self._work.do_only(rows[0], self._ask(rows[0], 1, lengths))]
+        else:
+            level = await self._map(rows, lengths)
         spent, stage = list(level), 0
         while len(level) > 1:
             stage += 1
@@ -81,6 +85,7 @@ class SummarizingRun:
             completion_tokens=sum(each.completion_tokens for each in spent),
             provenance=provenance(self._served, task_id=task_id),
             warnings=tuple(sorted(prepare(self._text).notes)),
+            only_chunk=self._seal_only(level[0]) if is_short else None,
         )
 
     async def _plan(self) -> list[ChunkRow]:
@@ -95,28 +100,40 @@ class SummarizingRun:
         rows = await plan_rows(
             self._held.id, self._text, budget=budget, counter=self._counter
         )
-        await self._ledger.plan(self._held, rows)
+        if len(rows) > 1:
+            # A text of one chunk is planned, stored and ended in one statement.
+            await self._ledger.plan(self._held, rows)
         return rows
 
     async def _map(self, rows: Sequence[ChunkRow], lengths: LengthPlan) -> list[Done]:
-        is_whole = len(rows) == 1
+        return await self._work.do_all(
+            rows, lambda row: self._ask(row, len(rows), lengths)
+        )
 
-        def question(row: ChunkRow) -> Question | str:
-            source = self._text[row.start : row.end]
-            words = lengths.words if is_whole else lengths.section_words
-            part = None if is_whole else f"{row.idx + 1} of {len(rows)}"
-            if not prepare(source).text.strip():
-                return ""
-            return Question(
-                prompt=summary_prompt(source, words, part=part),
-                source=source,
-                words=words,
-                max_tokens=(
-                    lengths.max_tokens if is_whole else lengths.section_max_tokens
-                ),
-            )
+    def _ask(self, row: ChunkRow, of: int, lengths: LengthPlan) -> Question | str:
+        """What to ask about a chunk; the empty text where there is nothing to read."""
+        is_whole = of == 1
+        source = self._text[row.start : row.end]
+        words = lengths.words if is_whole else lengths.section_words
+        if not prepare(source).text.strip():
+            return ""
+        return Question(
+            prompt=summary_prompt(
+                source, words, part=None if is_whole else f"{row.idx + 1} of {of}"
+            ),
+            source=source,
+            words=words,
+            max_tokens=lengths.max_tokens if is_whole else lengths.section_max_tokens,
+        )
 
-        return await self._work.do_all(rows, question)
+    def _seal_only(self, done: Done) -> OnlyChunk:
+        row = done.row
+        return OnlyChunk(
+            start=row.start,
+            end=row.end,
+            tokens=row.tokens,
+            sealed=self._seal.seal_chunk(done.text, stage=row.stage, idx=row.idx),
+        )
 
     async def _merge(
         self, children: Sequence[Done], stage: int, lengths: LengthPlan
