@@ -8,7 +8,7 @@ budgets are left to the callers.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from jobs.summarizing.tokens import count_tokens, estimate_tokens, least_tokens
+from jobs.summarizing.tokens import count_tokens, estimate_tokens, is_cut
 from plumbing.engine_client import EngineClient
 from plumbing.engine_discovery import ServedModel
 from plumbing.engine_errors import EngineError
@@ -59,5 +59,6 @@ def prompt_was_cut(
     """
     if prompt_tokens is None:
         return False
-    least = count_tokens if served.owned_by == EMBEDDED_OWNER else least_tokens
-    return prompt_tokens < least(prompt)
+    if served.owned_by == EMBEDDED_OWNER:
+        return prompt_tokens < count_tokens(prompt)
+    return is_cut(prompt, prompt_tokens)

@@ -41,12 +41,12 @@ WITH {NEW_JOBS}, outcome AS (
         warnings text[])
 ), changed AS (
     INSERT INTO job (id, tenant_id, state, attempt, deadline, tag, tier, routing_reason,
-                     tokens, threshold, characters, options, delivery, metadata,
-                     created_at, started_at, finished_at, prompt_tokens,
+                     tokens, threshold, characters, options, delivery, created_at,
+                     started_at, finished_at, prompt_tokens,
                      completion_tokens, provenance, coverage, warnings)
     SELECT a.id, a.tenant_id, 'succeeded', 1, a.deadline, 0, a.tier, a.routing_reason,
-           a.tokens, a.threshold, a.characters, a.options, a.delivery, a.metadata,
-           a.created_at, o.started_at, o.finished_at, o.prompt_tokens,
+           a.tokens, a.threshold, a.characters, a.options, a.delivery, a.created_at,
+           o.started_at, o.finished_at, o.prompt_tokens,
            o.completion_tokens, o.provenance, 1, o.warnings
     FROM admitted a JOIN outcome o USING (id)
     RETURNING id, tenant_id, state, version, delivery

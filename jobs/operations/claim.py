@@ -1,7 +1,8 @@
 """Take the best due jobs, by Postgres's order, and keep them by heartbeats.
 
 The attempt is counted before the work, the fence rises with each claim, and
-only the database's clock decides leases. A hint never chooses the job.
+only the database's clock decides leases. A hint never chooses the job. What an operator
+has paused is left alone from the next claim on.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from jobs.lifecycle import State, sources, sql_list
+from jobs.store.pause_store import ASIDE, BATCH_IS_PAUSED, PAUSED_TENANTS
 from plumbing.database import Transaction
 
 
@@ -44,6 +46,7 @@ WITH due AS MATERIALIZED (
     WHERE state = 'queued'
       AND tag >= (CASE WHEN CAST(:whole AS boolean) THEN 0
                        ELSE (SELECT last_value FROM fair_clock) - :slack END)
+      AND tag < {ASIDE} AND tenant_id <> ALL ({PAUSED_TENANTS}) AND NOT {BATCH_IS_PAUSED}
       AND deadline > statement_timestamp() AND NOT cancel_requested
     ORDER BY tag, id LIMIT :count FOR UPDATE SKIP LOCKED
 ), claimed AS (

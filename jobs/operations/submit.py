@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from jobs.store.pause_store import ASIDE, PAUSED_TENANTS
 from jobs.store.rows import as_rows
 from plumbing.database import Transaction
 
@@ -89,7 +90,8 @@ given AS (
 
 _SUBMIT: Final = text(f"""
 WITH {NEW_JOBS}, cost AS (
-    SELECT a.id, a.tenant_id, ceil(greatest(a.tokens, 1) / t.weight)::bigint AS cost
+    SELECT a.id, a.tenant_id, ceil(greatest(a.tokens, 1) / t.weight)::bigint AS cost,
+           CASE WHEN t.id = ANY ({PAUSED_TENANTS}) THEN {ASIDE} ELSE 0 END AS aside
     FROM admitted a JOIN tenant t ON t.id = a.tenant_id
 ), lanes AS MATERIALIZED (
     -- Always in this order, or two gateways could wait for each other.
@@ -104,14 +106,14 @@ WITH {NEW_JOBS}, cost AS (
     RETURNING l.tenant_id, l.tail - total.cost AS start
 ), tagged AS (
     SELECT c.id, (m.start + sum(c.cost) OVER (PARTITION BY c.tenant_id ORDER BY c.id)
-                  - c.cost)::bigint AS tag
+                  - c.cost)::bigint + c.aside AS tag
     FROM cost c JOIN moved m USING (tenant_id)
 ), jobs AS (
     INSERT INTO job (id, tenant_id, state, deadline, tag, tier, routing_reason, tokens,
-                     threshold, characters, options, delivery, metadata, created_at)
+                     threshold, characters, options, delivery, created_at)
     SELECT a.id, a.tenant_id, 'queued', a.deadline, tagged.tag, a.tier,
            a.routing_reason, a.tokens, a.threshold, a.characters, a.options,
-           a.delivery, a.metadata, coalesce(a.created_at, statement_timestamp())
+           a.delivery, coalesce(a.created_at, statement_timestamp())
     FROM admitted a JOIN tagged USING (id)
     RETURNING id
 ), inputs AS (

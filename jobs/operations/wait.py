@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from jobs.lifecycle import sources, sql_list
 from jobs.operations.ending import ENDING_EFFECTS
+from jobs.store.pause_store import ASIDE, PAUSED_TENANTS
 from plumbing.database import Transaction
 
 MOST_WAITING: Final = 1000
@@ -19,6 +20,7 @@ WITH due AS MATERIALIZED (
 )
 UPDATE job SET state = 'queued', version = version + 1,
     tag = greatest(tag, (SELECT last_value FROM fair_clock))
+          + CASE WHEN tenant_id = ANY ({PAUSED_TENANTS}) THEN {ASIDE} ELSE 0 END
 FROM due WHERE job.id = due.id
 """
 

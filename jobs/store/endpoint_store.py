@@ -57,9 +57,10 @@ async def create_endpoint(
     sealed_secret: bytes,
 ) -> Endpoint:
     """Insert the endpoint, or raise `TooManyEndpoints`. Needs a `transaction()`."""
-    # Two at once would both count the others only.
-    lock = text("SELECT 1 FROM tenant WHERE id = :tenant FOR NO KEY UPDATE")
-    await tx.execute(lock, {"tenant": tenant_id})
+    # Two at once would both count the others only. Callers have no right to lock the
+    # tenant's row.
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+    await tx.execute(lock, {"name": f"webhook-endpoints:{tenant_id}"})
     if (await tx.scalar(text(_COUNT), {"tenant": tenant_id})) >= MAX_ENDPOINTS:
         raise TooManyEndpoints(f"{MAX_ENDPOINTS} endpoints")
     values = {

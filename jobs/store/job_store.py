@@ -15,7 +15,9 @@ from plumbing.database import Transaction
 
 _COLUMNS: Final = """
 j.id, j.tenant_id, j.state, j.version, j.attempt, j.deadline, j.cancel_requested,
-j.tier, j.routing_reason, j.tokens, j.threshold, j.characters, j.options, j.metadata,
+j.tier, j.routing_reason, j.tokens, j.threshold, j.characters, j.options,
+coalesce((SELECT jsonb_object_agg(m.key, m.value) FROM job_metadata m
+          WHERE m.job_id = j.id), '{}') AS metadata,
 j.created_at, j.started_at, j.finished_at, j.prompt_tokens, j.completion_tokens,
 j.provenance, j.coverage, j.warnings, j.error_code, j.erased_at,
 p.chunks_done, p.chunks_total, p.merges_done, p.merges_total

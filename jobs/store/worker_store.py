@@ -5,6 +5,7 @@ from typing import Final
 from sqlalchemy import text
 
 from jobs.batch_load import BatchLoad
+from jobs.store.pause_store import ASIDE, BATCH_IS_PAUSED, PAUSED_TENANTS
 from plumbing.database import Transaction
 
 _REPORT: Final = """
@@ -34,12 +35,13 @@ async def forget_lost_workers(tx: Transaction) -> None:
     )
 
 
-_LOAD: Final = """
-SELECT w.workers, w.slots,
+_LOAD: Final = f"""
+SELECT w.workers, CASE WHEN {BATCH_IS_PAUSED} THEN 0 ELSE w.slots END AS slots,
        (SELECT count(*) FROM job WHERE state = 'running') AS running,
        (SELECT count(*) FROM (
             SELECT 1 FROM job
-            WHERE state = 'queued' AND deadline > statement_timestamp()
+            WHERE state = 'queued' AND tag < {ASIDE}
+              AND tenant_id <> ALL ({PAUSED_TENANTS}) AND deadline > statement_timestamp()
               AND NOT cancel_requested
             LIMIT :enough) AS waiting) AS due
 FROM (SELECT count(*) AS workers, coalesce(sum(slots), 0) AS slots
@@ -49,7 +51,10 @@ FROM (SELECT count(*) AS workers, coalesce(sum(slots), 0) AS slots
 
 
 async def read_load(tx: Transaction, *, enough: int) -> BatchLoad:
-    """How full the batch tier is; `due` is not counted beyond `enough`."""
+    """How full the batch tier is; `due` is not counted beyond `enough`.
+
+    A paused tier has no slots, so that the backlog waits in Kafka.
+    """
     row = (await tx.execute(text(_LOAD), {"enough": enough})).one()
     return BatchLoad(
         workers=row.workers, slots=int(row.slots), running=row.running, due=row.due

@@ -68,7 +68,7 @@ _MAIN_SCRIPT = 0.7
 _TRACE_OF_SCRIPT = 0.1
 _FEWEST_LETTERS = 12
 _UNITS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\w+|[^\\w\\s]")
-_MANY = 1_000  # units of a source looked at: enough to know its nature
+_BEGINNING = 8_000  # code points of a text looked at: enough to know its nature
 
 
 def check_output(
@@ -134,7 +134,7 @@ def _is_looping(answer: _Answer) -> bool:
 
 def _distinctness(text: str) -> float:
     """Tell which share of the runs of four words is not a repetition."""
-    units = [unit[0].casefold() for unit in islice(_UNITS.finditer(text), _MANY)]
+    units = _UNITS.findall(text[:_BEGINNING].casefold())
     grams = list(zip(*(units[at:] for at in range(4)), strict=False))
     return len(set(grams)) / len(grams) if len(grams) >= _FEWEST_GRAMS else 1.0
 

@@ -14,6 +14,7 @@ tokenizer is asked by plumbing, not here.
 import re
 import string
 from collections.abc import Iterable
+from typing import NamedTuple
 
 _SLICE = 1 << 16  # code points weighed together: a book takes little memory
 
@@ -22,13 +23,25 @@ _SLICE = 1 << 16  # code points weighed together: a book takes little memory
 # tried once, from its start, so that no text is slow.
 _LONG_RUN = re.compile(r"(?<![!-~])[!-~]{25,}")
 
-_Weights = tuple[tuple[int, bytes], ...]
+
+class _Weights(NamedTuple):
+    """Each weight with the bytes to delete, so that what stays is counted."""
+
+    of_all: tuple[tuple[int, bytes], ...]
+    of_ascii: tuple[tuple[int, bytes], ...]
 
 
 def _weights(*classes: tuple[int, Iterable[int]]) -> _Weights:
-    """Pair each weight with the bytes to delete, so that what stays is counted."""
     every = frozenset(range(256))
-    return tuple((weight, bytes(every - set(members))) for weight, members in classes)
+    sets = [(weight, frozenset(members)) for weight, members in classes]
+    return _Weights(
+        tuple((weight, bytes(every - members)) for weight, members in sets),
+        tuple(
+            (weight, bytes(every - members))
+            for weight, members in sets
+            if not members.isdisjoint(range(0x80))
+        ),
+    )
 
 
 # In quarters of a token. Bytes 0x80 to 0xBF continue a character and weigh nothing.
@@ -78,23 +91,24 @@ def estimate_tokens(text: str) -> int:
     return ceil_divide(_weigh(text, _BOUND) + 4 * _length_of_runs(_UNREADABLE, text), 6)
 
 
-def least_tokens(text: str) -> int:
-    """Estimate downwards: a server that counted fewer in `text` has cut it.
+def is_cut(text: str, counted: int) -> bool:
+    """Tell whether a server that counted so few tokens in `text` has cut it.
 
     No common vocabulary joins words across a space; of scripts that write without
     spaces, pieces of two characters are the longest usual ones. The embedded engine
     does join short words, so its rule is a bound as well.
     """
-    dense = len(_encoded(text).translate(None, _NOT_DENSE))
-    return min(count_tokens(text), len(text.split()) + dense // 2)
+    dense = 0 if text.isascii() else len(_encoded(text).translate(None, _NOT_DENSE))
+    return counted < len(text.split()) + dense // 2 and counted < count_tokens(text)
 
 
 def _weigh(text: str, weights: _Weights) -> int:
-    return sum(
-        weight * len(encoded.translate(None, others))
-        for encoded in _encoded_slices(text)
-        for weight, others in weights
-    )
+    total = 0
+    for encoded in _encoded_slices(text):
+        table = weights.of_ascii if encoded.isascii() else weights.of_all
+        for weight, others in table:
+            total += weight * len(encoded.translate(None, others))
+    return total
 
 
 def _encoded_slices(text: str) -> Iterable[bytes]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.summarizing.tokens import count_tokens, estimate_tokens, least_tokens
+from jobs.summarizing.tokens import count_tokens, estimate_tokens, is_cut
 
 ENGLISH = (
     "The city council voted on Tuesday to replace its entire diesel bus fleet with "
@@ -50,21 +50,26 @@ def test_parts_add_up_to_the_whole_but_for_the_cut(left: str, right: str) -> Non
 
 @given(st.text())
 def test_the_bounds_never_cross(text: str) -> None:
-    assert (
-        least_tokens(text)
-        <= estimate_tokens(text)
-        <= 4 * len(text.encode("utf-8", "surrogatepass")) + 1
-    )
+    estimate = estimate_tokens(text)
+    assert not is_cut(text, estimate)
+    assert estimate <= 4 * len(text.encode("utf-8", "surrogatepass")) + 1
 
 
 def test_short_words_are_not_taken_for_a_prompt_that_was_cut() -> None:
     text = "a b c d e f g h " * 100
-    assert least_tokens(text) <= count_tokens(text)
+    assert not is_cut(text, count_tokens(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["a plain sentence of words " * 40, "一段很长的文字" * 40]
+)
+def test_a_tenth_of_a_prompt_is_a_prompt_that_was_cut(text: str) -> None:
+    assert is_cut(text, count_tokens(text) // 10)
 
 
 @pytest.mark.parametrize(("text", "fewest", "most"), COUNTED)
 def test_true_counts_lie_between_the_bounds(text: str, fewest: int, most: int) -> None:
-    assert least_tokens(text) <= fewest
+    assert not is_cut(text, fewest)
     assert estimate_tokens(text) >= most
 
 
