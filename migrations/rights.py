@@ -56,13 +56,16 @@ RIGHTS: Final[Mapping[str, Rights]] = {
         "outbox": "INSERT",
     },
     CALLER: {
-        "job": "SELECT, UPDATE (state, fence, version, cancel_requested, finished_at)",
-        "job_metadata": "SELECT",
-        "job_key": "SELECT",
-        "chunk": "SELECT",
-        "summary": "SELECT",
-        "citation": "SELECT",
-        "event": "SELECT, INSERT",
+        "job": "SELECT, UPDATE (state, fence, version, cancel_requested, finished_at,"
+        " lease_until, worker_id, erased_at)",
+        "job_metadata": "SELECT, DELETE",
+        "job_key": "SELECT, DELETE",
+        "job_input": "SELECT (job_id), DELETE",
+        "chunk": "SELECT, DELETE",
+        "summary": "SELECT, DELETE",
+        "citation": "SELECT, DELETE",
+        "erasure": "SELECT, INSERT",
+        "event": "SELECT, INSERT, UPDATE (holds, body)",
         "delivery": "SELECT, INSERT, UPDATE (state, fence, finished_at)",
         "delivery_attempt": "SELECT",
         "webhook_endpoint": "SELECT, INSERT,"
@@ -90,16 +93,20 @@ RIGHTS: Final[Mapping[str, Rights]] = {
         # A resumed tenant's jobs get new places in line, and hints.
         "tenant": "SELECT (id, weight)",
         "lane": "SELECT, UPDATE (tail)",
-        "chunk": "SELECT (job_id, fence), DELETE",
+        "chunk": "SELECT (job_id, fence, stage, state), DELETE",
         "job_input": "SELECT (job_id), DELETE",
+        "job_metadata": "SELECT (job_id, key, value), DELETE",
         "job_key": "SELECT (job_id), DELETE",
         "summary": "SELECT (job_id), DELETE",
         "citation": "SELECT (job_id), DELETE",
         "outbox": "SELECT, INSERT, DELETE",
         "worker_process": "SELECT, DELETE",
         "idempotency_key": "SELECT, DELETE, UPDATE (expires_at)",
-        # Ages and counts for its metrics.
-        "delivery": "INSERT, SELECT (state, lane, next_at)",
+        # Retention, and ages and counts for its metrics.
+        "event": "INSERT, SELECT, UPDATE (holds, body), DELETE",
+        "delivery": "INSERT, SELECT (id, job_id, state, lane, next_at, finished_at),"
+        " DELETE",
+        "delivery_attempt": "SELECT (delivery_id), DELETE",
     },
     "precis_notifier": {
         "delivery": "SELECT, UPDATE (state, fence, attempt, next_at, lease_until,"
@@ -111,6 +118,7 @@ RIGHTS: Final[Mapping[str, Rights]] = {
         "tenant": "SELECT (id, name, owner_email, webhook_secret,"
         " webhook_secret_previous, webhook_secret_rotated_at)",
         "job": "SELECT",
+        "job_metadata": "SELECT (job_id, key, value)",
         "chunk": "SELECT (job_id, stage, state)",
         "canary": "SELECT",
     },
@@ -120,7 +128,7 @@ RIGHTS: Final[Mapping[str, Rights]] = {
         "api_key": "SELECT, INSERT, UPDATE (revoked_at)",
         "job": f"SELECT, {_LEAVE}, UPDATE (cancel_requested, erased_at)",
         "fair_clock": "SELECT",
-        "job_metadata": "SELECT",
+        "job_metadata": "SELECT, DELETE",
         "job_key": "SELECT, UPDATE (wrapped), DELETE",
         "job_input": "SELECT (job_id), DELETE",
         "chunk": "SELECT (job_id, stage, idx, start_offset, end_offset, tokens, state,"
@@ -131,7 +139,8 @@ RIGHTS: Final[Mapping[str, Rights]] = {
         "worker_process": "SELECT",
         "idempotency_key": "SELECT",
         "webhook_endpoint": "SELECT, UPDATE",
-        "event": "SELECT, INSERT",
+        "event": "SELECT, INSERT, UPDATE (holds, body)",
+        "erasure": "SELECT, INSERT",
         "delivery": "SELECT, INSERT, UPDATE (state, fence, finished_at)",
         "delivery_attempt": "SELECT",
         "notice": "SELECT",
@@ -159,4 +168,6 @@ PRIVATE: Final[Mapping[str, str]] = {
     "chunk": _OF_JOB,
     "summary": _OF_JOB,
     "citation": _OF_JOB,
+    "job_input": _OF_JOB,
+    "erasure": OF_TENANT,
 }
