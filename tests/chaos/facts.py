@@ -70,8 +70,10 @@ class Facts:
 
 _JOBS: Final = """
 SELECT id, tenant_id, state, fence, attempt, version, lease_until, worker_id, suspect,
-       deadline, tier, delivery, metadata, created_at, started_at, finished_at,
-       coverage, error_code, erased_at, cancel_requested
+       deadline, tier, delivery, created_at, started_at, finished_at, coverage,
+       error_code, erased_at, cancel_requested,
+       (SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}')
+        FROM job_metadata m WHERE m.job_id = job.id) AS metadata
 FROM job ORDER BY id
 """
 _EVENTS: Final = """
