@@ -12,6 +12,7 @@ from gateway.context import Gateway
 from gateway.parts.authentication import KeyRing
 from gateway.parts.bodies import BodyReader
 from gateway.parts.engines import RealtimeEngines
+from gateway.parts.pauses import Pauses
 from gateway.parts.recording import Recorder
 from gateway.parts.watcher import Watcher
 from gateway.settings import GatewaySettings
@@ -34,7 +35,9 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     )
     engines = RealtimeEngines(settings)
     watcher = Watcher(database)
+    pauses = Pauses(database)
     try:
+        pauses.start()
         await engines.start()
         yield Gateway(
             settings=settings,
@@ -45,9 +48,11 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             engines=engines,
             recorder=Recorder(database),
             watcher=watcher,
+            pauses=pauses,
             bodies=BodyReader(max_bytes=settings.body_max_bytes),
         )
     finally:
+        await pauses.close()
         await watcher.close()
         await engines.stop()
         await database.close()

@@ -10,6 +10,7 @@ from fastapi import Request
 from gateway.parts.authentication import KeyRing
 from gateway.parts.bodies import BodyReader
 from gateway.parts.engines import RealtimeEngines
+from gateway.parts.pauses import Pauses
 from gateway.parts.recording import Recorder
 from gateway.parts.watcher import Watcher
 from gateway.settings import GatewaySettings
@@ -28,6 +29,7 @@ class Gateway:
     engines: RealtimeEngines
     recorder: Recorder
     watcher: Watcher
+    pauses: Pauses
     bodies: BodyReader
 
 

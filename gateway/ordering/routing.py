@@ -38,15 +38,19 @@ def choose_tier(
     pool: PoolState | None,
     time_left: timedelta,
     prefer_async: bool,
+    is_paused: bool,
 ) -> Route | NoRoute:
     """Short texts to a pool that has room, all others to batch.
 
-    No pool at all and one without a healthy engine are the same to a caller.
+    No pool at all and one without a healthy engine are the same to a caller. Paused is
+    the tier, its pool, or the tenant, by an operator.
     """
     if prefer_async or asked == "batch":
         return Route(Tier.BATCH, "respond_async" if prefer_async else "asked")
     if tokens > threshold:
         return _unless_asked(asked, "long_text", "text_too_long_for_realtime")
+    if is_paused:
+        return _unless_asked(asked, "paused", "realtime_paused")
     if pool is None or pool.is_down:
         return _unless_asked(asked, "pool_down", "realtime_unavailable")
     if pool.is_saturated:

@@ -121,6 +121,7 @@ async def _fulfil(
         pool=pool.state if pool else None,
         time_left=time_left,
         prefer_async=preferences.respond_async or preferences.wait == timedelta(0),
+        is_paused=gateway.pauses.is_realtime_paused(order.tenant_id),
     )
     if isinstance(route, NoRoute):
         raise _no_route(route, order)

@@ -64,6 +64,12 @@ _CAPACITY: Final = {
         "Repeat after `Retry-After`, or send `tier: auto`. Nothing was stored.",
         retryable=True,
     ),
+    "realtime_paused": Problem(
+        503,
+        "The realtime tier is paused",
+        "Repeat after `Retry-After`, or send `tier: auto`. Nothing was stored.",
+        retryable=True,
+    ),
     "model_output_invalid": Problem(
         503,
         "The model's answer was unusable",

@@ -15,6 +15,7 @@ from plumbing.settings import SettingsRefused, read_settings
 from workers.celery_app import create_celery
 from workers.dispatcher.broker import Broker
 from workers.dispatcher.consumer_loop import ConsumerLoop
+from workers.dispatcher.pause_loop import PauseLoop
 from workers.dispatcher.reconciler_loop import ReconcilerLoop
 from workers.dispatcher.relay_loop import RelayLoop
 from workers.dispatcher.settings import DispatcherSettings
@@ -70,6 +71,7 @@ async def _dispatch(settings: DispatcherSettings, *, stop: asyncio.Event) -> Non
                 patience=settings.hint_patience,
                 pause_after_loss=settings.job_lease * _PAUSE_PER_LEASE,
             ),
+            PauseLoop(database),
         )
     finally:
         # Closed, not dropped: the next member would wait for this one's session.
