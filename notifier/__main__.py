@@ -13,6 +13,7 @@ from notifier.courier import Courier
 from notifier.lanes import LaneWatch
 from notifier.mail import Sender
 from notifier.metrics import NotifierMetrics
+from notifier.notice_loop import NoticeLoop
 from notifier.sending_loop import MAX_PER_TENANT, Pace, SendingLoop
 from notifier.settings import NotifierSettings
 from notifier.smtp import MailSender
@@ -32,7 +33,7 @@ log = structlog.get_logger()
 def main() -> int:
     try:
         settings = read_settings(NotifierSettings)
-        master_key = MasterKey(settings.master_key.get_secret_value())
+        master_key = MasterKey(*settings.master_keys)
     except (SettingsRefused, KeyMalformed) as error:
         print(error, file=sys.stderr)  # noqa: T201 - logs are not configured yet
         return 2
@@ -62,7 +63,9 @@ async def _notify(
     log.info("notifier.started", health_port=health.port)
     try:
         await supervise_loops(
-            stop, _loop(settings, courier, database=database, metrics=metrics)
+            stop,
+            _loop(settings, courier, database=database, metrics=metrics),
+            _notices(settings, database),
         )
     finally:
         await courier.close()
@@ -78,7 +81,7 @@ def _courier(
     database: Database,
     metrics: NotifierMetrics,
 ) -> Courier:
-    sender = Sender(address=settings.mail_from, public_url=settings.public_url)
+    sender = _sender(settings)
     return Courier(
         database=database,
         master_key=master_key,
@@ -117,6 +120,19 @@ def _loop(
             sweep=settings.delivery_lease / 6,
         ),
     )
+
+
+def _notices(settings: NotifierSettings, database: Database) -> NoticeLoop:
+    sender = _sender(settings)
+    # A stop waits for the notice on its way: no longer than for a webhook.
+    mails = MailSender(
+        settings.relay, our_name=sender.domain, time_limit=settings.delivery_lease / 2
+    )
+    return NoticeLoop(database, mails, sender=sender, lease=settings.delivery_lease)
+
+
+def _sender(settings: NotifierSettings) -> Sender:
+    return Sender(address=settings.mail_from, public_url=settings.public_url)
 
 
 if __name__ == "__main__":

@@ -9,18 +9,20 @@ import asyncio
 import time
 from datetime import timedelta
 from email.message import EmailMessage
+from functools import partial
 from typing import Final
 
 import structlog
 
+from jobs.errors import LeaseLost
 from jobs.job import Job
 from jobs.messages.webhook_event import webhook_body
 from notifier.claim_store import ClaimedDelivery, freeze_body
 from notifier.mail import Sender, compose_mail
 from notifier.metrics import NotifierMetrics
-from notifier.outcome_store import cancel_unsent, disable_if_dead, record_attempt
-from notifier.outcomes import Outcome
-from notifier.schedule import DeliveryState, NextStep, next_step
+from notifier.outcome_store import Recorded, cancel_unsent, note_doubt, record_attempt
+from notifier.outcomes import Outcome, failed
+from notifier.schedule import MAX_DOUBTFUL_ATTEMPTS, NextStep, next_step
 from notifier.smtp import MailSender
 from notifier.webhook_sender import SignedEvent, WebhookSender
 from plumbing.backoff import full_jitter
@@ -59,7 +61,7 @@ class Courier:
     async def attempt(self, delivery: ClaimedDelivery, job: Job | None) -> Outcome:
         """Speak to the receiver; `job` is there for an event without a body."""
         if delivery.kind == "email":
-            return await self._mails.send(self._compose(delivery))
+            return await self._send_mail(delivery)
         body = delivery.body or await self._freeze(delivery, job)
         event = SignedEvent(
             id=delivery.event_id, body=body, secrets=self._secrets(delivery)
@@ -72,17 +74,26 @@ class Courier:
         """Take the step that follows; `began` is when, by the monotonic clock."""
         step = next_step(delivery.attempt, outcome, doubts=delivery.doubts)
         took = timedelta(seconds=time.monotonic() - began)
-        is_ours = await self._insist(delivery, outcome, step=step, took=took)
-        self._tell(delivery, outcome, step=step, took=took, is_ours=is_ours)
-        if step.state is DeliveryState.EXHAUSTED and delivery.endpoint_id:
-            async with self._database.statement() as tx:
-                if await disable_if_dead(tx, delivery.endpoint_id):
-                    self._metrics.endpoints_disabled.inc()
+        recorded = await self._insist(delivery, outcome, step=step, took=took)
+        self._tell(delivery, outcome, step=step, took=took, recorded=recorded)
 
     async def cancel(self, delivery: ClaimedDelivery) -> None:
         async with self._database.statement() as tx:
             await cancel_unsent(tx, delivery)
         log.info("delivery.cancelled", delivery_id=str(delivery.id))
+
+    async def _send_mail(self, delivery: ClaimedDelivery) -> Outcome:
+        if delivery.doubts >= MAX_DOUBTFUL_ATTEMPTS:
+            # The notifier that made the last of them died before it could record it.
+            return failed("reply_lost")
+        return await self._mails.send(
+            self._compose(delivery), before_doubt=partial(self._note_doubt, delivery)
+        )
+
+    async def _note_doubt(self, delivery: ClaimedDelivery) -> None:
+        async with self._database.statement() as tx:
+            if not await note_doubt(tx, delivery):
+                raise LeaseLost
 
     async def _freeze(self, delivery: ClaimedDelivery, job: Job | None) -> bytes:
         assert job is not None  # noqa: S101 - the claim reads it with every such event
@@ -117,7 +128,7 @@ class Courier:
         *,
         step: NextStep,
         took: timedelta,
-    ) -> bool:
+    ) -> Recorded:
         """Record, and again if the database went away; the fence makes that harmless."""
         for attempt in range(_RECORD_TRIES - 1):
             try:
@@ -136,11 +147,9 @@ class Courier:
         *,
         step: NextStep,
         took: timedelta,
-    ) -> bool:
+    ) -> Recorded:
         async with self._database.statement() as tx:
-            recorded = await record_attempt(
-                tx, delivery, outcome, step=step, took=took
-            )
+            recorded = await record_attempt(tx, delivery, outcome, step=step, took=took)
         reach(DELIVERY_RECORDED, DatabaseUnavailable)
         return recorded
 
@@ -151,14 +160,14 @@ class Courier:
         *,
         step: NextStep,
         took: timedelta,
-        is_ours: bool,
+        recorded: Recorded,
     ) -> None:
         self._metrics.attempts.labels(kind=delivery.kind, step=step.state.value).inc()
         self._metrics.seconds.labels(kind=delivery.kind).observe(took.total_seconds())
-        if is_ours and step.disables_endpoint:
+        if recorded.disabled:
             self._metrics.endpoints_disabled.inc()
         log.info(
-            "delivery.attempted" if is_ours else "delivery.lost",
+            "delivery.attempted" if recorded.is_ours else "delivery.lost",
             delivery_id=str(delivery.id),
             event_id=delivery.event_id,
             kind=delivery.kind,

@@ -59,6 +59,16 @@ class Sender:
         return self.address.rpartition("@")[2]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What a mail says, whoever gets it: fixed sentences and one link."""
+
+    subject: str
+    sentences: tuple[str, ...]
+    link_text: str
+    link: str
+
+
 def compose_mail(
     event_type: str,
     *,
@@ -70,26 +80,49 @@ def compose_mail(
 ) -> EmailMessage:
     wording = _WORDINGS[event_type]
     shown = show_id(SUMMARY, job_id)
-    link = f"{sender.public_url.rstrip('/')}/v1/summaries/{shown}"
+    letter = Letter(
+        subject=wording.subject,
+        sentences=(wording.sentence, f"Job: {shown}"),
+        link_text=wording.link,
+        link=f"{sender.public_url.rstrip('/')}/v1/summaries/{shown}",
+    )
+    return compose_letter(
+        letter,
+        message_id=event_id,
+        happened_at=happened_at,
+        receiver=receiver,
+        sender=sender,
+    )
+
+
+def compose_letter(
+    letter: Letter,
+    *,
+    message_id: str,
+    happened_at: datetime,
+    receiver: str,
+    sender: Sender,
+) -> EmailMessage:
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender.address
     mail["To"] = receiver
-    mail["Subject"] = wording.subject
-    # The ending's time, not the attempt's: a repeat is the same mail.
+    mail["Subject"] = letter.subject
+    # When it happened, not the attempt's time: a repeat is the same mail.
     mail["Date"] = format_datetime(happened_at)
-    mail["Message-ID"] = f"<{event_id}@{sender.domain}>"
+    mail["Message-ID"] = f"<{message_id}@{sender.domain}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(f"{wording.sentence}\n\nJob: {shown}\n{wording.link}: {link}\n")
-    mail.add_alternative(_html(wording, shown=shown, link=link), subtype="html")
+    said = "\n\n".join(letter.sentences)
+    mail.set_content(f"{said}\n\n{letter.link_text}: {letter.link}\n")
+    mail.add_alternative(_html(letter), subtype="html")
     return mail
 
 
-def _html(wording: _Wording, *, shown: str, link: str) -> str:
+def _html(letter: Letter) -> str:
+    said = "".join(f"<p>{escape(sentence)}</p>\n" for sentence in letter.sentences)
     return (
         '<!doctype html>\n<html lang="en">\n'
-        f"<head><title>{escape(wording.subject)}</title></head>\n<body>\n"
-        f"<p>{escape(wording.sentence)}</p>\n"
-        f"<p>Job: {escape(shown)}</p>\n"
-        f'<p><a href="{escape(link)}">{escape(wording.link)}</a></p>\n'
+        f"<head><title>{escape(letter.subject)}</title></head>\n<body>\n"
+        f"{said}"
+        f'<p><a href="{escape(letter.link)}">{escape(letter.link_text)}</a></p>\n'
         "</body>\n</html>\n"
     )

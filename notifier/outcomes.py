@@ -31,6 +31,8 @@ class Outcome:
     retry_after: timedelta | None = None
     is_doubtful: bool = False
     """It may have been accepted though no answer came: repeat it a few times only."""
+    is_our_fault: bool = False
+    """It says nothing of the receiver, and counts towards no endpoint's end."""
     shows_life: bool = True
     """The receiver answered in time; False counts towards resting its lane."""
 

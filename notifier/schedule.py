@@ -61,12 +61,13 @@ _ENDINGS: Final = {
 def next_step(attempt: int, outcome: Outcome, *, doubts: int = 0) -> NextStep:
     """What follows the `attempt`-th try (the first is 1).
 
-    `doubts` counts the earlier tries that may have been accepted.
+    `doubts` counts the earlier tries that may have been accepted; those of notifiers
+    that died in the middle are among them, so it may have reached its limit before.
     """
     if outcome.verdict in _ENDINGS:
         return _ENDINGS[outcome.verdict]
-    is_over = attempt >= MAX_ATTEMPTS or (
-        outcome.is_doubtful and doubts + 1 >= MAX_DOUBTFUL_ATTEMPTS
+    is_over = (
+        attempt >= MAX_ATTEMPTS or doubts + outcome.is_doubtful >= MAX_DOUBTFUL_ATTEMPTS
     )
     if is_over:
         return NextStep(state=DeliveryState.EXHAUSTED)

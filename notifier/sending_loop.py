@@ -15,6 +15,7 @@ from uuid import UUID
 
 import structlog
 
+from jobs.errors import LeaseLost
 from jobs.job import Job
 from jobs.store.job_store import find_jobs
 from notifier.claim_store import ClaimedDelivery, claim_deliveries, sweep_lapsed
@@ -27,6 +28,7 @@ from plumbing.clock import Clock
 from plumbing.database import Database, DatabaseUnavailable
 from plumbing.failpoints import DELIVERIES_CLAIMED, reach
 from plumbing.process import sleep_or_stop
+from plumbing.repeating import repeat
 
 MAX_IN_FLIGHT: Final = 256
 MAX_PER_TENANT: Final = MAX_IN_FLIGHT // 4
@@ -70,13 +72,22 @@ class SendingLoop:
         self._sweep_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+        async def take_a_round() -> bool:
             self._freed.clear()
-            claimed = await self._round()
+            claimed = await self.run_once()
             await sleep_or_stop(stop, self._pace.busy)
             if not claimed:
                 # What has ended meanwhile may have made room in a busy lane.
                 await sleep_or_stop(self._freed, self._pace.idle)
+            return True
+
+        await repeat(
+            take_a_round,
+            name="sending",
+            rest=self._pace.busy,
+            stop=stop,
+            outages=(DatabaseUnavailable,),
+        )
         await self.stop()
 
     async def run_once(self) -> int:
@@ -115,16 +126,6 @@ class SendingLoop:
                 await release(tx, unfinished)
         except DatabaseUnavailable as error:
             log.warning("delivery.left_to_lease", error=str(error))
-
-    async def _round(self) -> int:
-        """One round at the edge of the loop: whatever fails, the next may succeed."""
-        try:
-            return await self.run_once()
-        except DatabaseUnavailable as error:
-            log.warning("notifier.database_unavailable", error=str(error))
-        except Exception:
-            log.exception("notifier.round_failed")
-        return 0
 
     async def _claim(
         self, room: int
@@ -179,6 +180,8 @@ class SendingLoop:
                 await self._courier.cancel(delivery)
                 return
             await self._send(delivery, job)
+        except LeaseLost:
+            log.info("delivery.lost", delivery_id=str(delivery.id))
         except DatabaseUnavailable as error:
             # The lease brings the delivery back; its schedule stands where it stood.
             log.warning("delivery.left_to_lease", error=str(error))
@@ -198,8 +201,10 @@ class SendingLoop:
         """An attempt that failed by a fault of ours counts, or it would never end."""
         try:
             return await self._courier.attempt(delivery, job)
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, LeaseLost):
             raise
         except Exception:
             log.exception("delivery.attempt_broken", delivery_id=str(delivery.id))
-            return Outcome(verdict=Verdict.FAILED, error="internal_error")
+            return Outcome(
+                verdict=Verdict.FAILED, error="internal_error", is_our_fault=True
+            )

@@ -8,6 +8,7 @@ receiver's, and may pass.
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
@@ -44,11 +45,17 @@ class MailSender:
         self._our_name = our_name
         self._time_limit = time_limit
 
-    async def send(self, mail: EmailMessage) -> Outcome:
-        """Make one attempt; every way in which it can fail is an outcome."""
+    async def send(
+        self, mail: EmailMessage, *, before_doubt: Callable[[], Awaitable[None]]
+    ) -> Outcome:
+        """Make one attempt; every way in which the relay can fail is an outcome.
+
+        `before_doubt` is awaited when only the mail itself is left to be said; if it
+        raises, the relay never gets the mail, and the error is the caller's.
+        """
         client = self._client()
         try:
-            outcome = await self._hand_over(_HandingOver(client, mail))
+            outcome = await self._hand_over(_HandingOver(client, mail, before_doubt))
             if outcome.code is not None:
                 await _say_goodbye(client)
         finally:
@@ -59,9 +66,11 @@ class MailSender:
         try:
             async with asyncio.timeout(self._time_limit.total_seconds()):
                 code = await conversation.run()
-        except aiosmtplib.SMTPResponseException as error:
-            return _judge(error)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            if isinstance(error, aiosmtplib.SMTPResponseException) and (
+                error.code > 0 or not conversation.may_be_kept
+            ):
+                return _judge(error)
             # TimeoutError is an OSError; ValueError is a reply that cannot be read.
             if conversation.may_be_kept:
                 return _in_doubt()
@@ -85,15 +94,22 @@ class MailSender:
 class _HandingOver:
     """The conversation, and whether it came to where doubt begins."""
 
-    def __init__(self, client: aiosmtplib.SMTP, mail: EmailMessage) -> None:
+    def __init__(
+        self,
+        client: aiosmtplib.SMTP,
+        mail: EmailMessage,
+        before_doubt: Callable[[], Awaitable[None]],
+    ) -> None:
         self._client = client
         self._mail = mail
+        self._before_doubt = before_doubt
         self.may_be_kept = False
 
     async def run(self) -> int:
         await self._client.connect()
         await self._client.mail(self._mail["From"].addresses[0].addr_spec)
         await self._client.rcpt(self._mail["To"].addresses[0].addr_spec)
+        await self._before_doubt()
         self.may_be_kept = True
         return (await self._client.data(self._mail.as_bytes())).code
 

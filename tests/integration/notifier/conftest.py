@@ -1,5 +1,6 @@
 """A notifier on a real database, told to look often and to wait briefly."""
 
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from ipaddress import IPv4Network
@@ -18,14 +19,30 @@ from notifier.webhook_sender import WebhookSender
 from plumbing.clock import SystemClock
 from plumbing.database import Database
 from plumbing.sealing import MasterKey
+from tests.database_clock import DatabaseClock
 from tests.integration.notifier.receivers import Receiver
+from tests.integration.notifier.relay import ScriptedRelay
 
 HERE = (IPv4Network("127.0.0.1/32"),)
+SENDER = Sender(address="precis@mail.example.com", public_url="https://precis.example")
+
+
+def a_mail_sender(relay_port: int, *, limit: float = 5) -> MailSender:
+    return MailSender(
+        Relay(host="127.0.0.1", port=relay_port, security="none"),
+        our_name="mail.example.com",
+        time_limit=timedelta(seconds=limit),
+    )
 
 
 class MakeLoop(Protocol):
     def __call__(
-        self, *, relay_port: int = 1, limit: float = 5, idle: float = 0.02
+        self,
+        *,
+        relay_port: int = 1,
+        limit: float = 5,
+        idle: float = 0.02,
+        clock: DatabaseClock | None = None,
     ) -> SendingLoop: ...
 
 
@@ -36,7 +53,11 @@ async def make_loop(
     couriers: list[Courier] = []
 
     def make(
-        *, relay_port: int = 1, limit: float = 5, idle: float = 0.02
+        *,
+        relay_port: int = 1,
+        limit: float = 5,
+        idle: float = 0.02,
+        clock: DatabaseClock | None = None,
     ) -> SendingLoop:
         metrics = NotifierMetrics(CollectorRegistry())
         courier = Courier(
@@ -47,23 +68,20 @@ async def make_loop(
                 clock=SystemClock(),
                 time_limit=timedelta(seconds=limit),
             ),
-            mails=MailSender(
-                Relay(host="127.0.0.1", port=relay_port, security="none"),
-                our_name="mail.example.com",
-                time_limit=timedelta(seconds=limit),
-            ),
-            sender=Sender(
-                address="precis@mail.example.com", public_url="https://precis.example"
-            ),
+            mails=a_mail_sender(relay_port, limit=limit),
+            sender=SENDER,
             metrics=metrics,
         )
         couriers.append(courier)
         return SendingLoop(
             database,
             courier,
-            lanes=LaneWatch(max_per_tenant=MAX_PER_TENANT),
+            lanes=LaneWatch(
+                max_per_tenant=MAX_PER_TENANT,
+                clock=clock.seconds if clock else time.monotonic,
+            ),
             metrics=metrics,
-            clock=SystemClock(),
+            clock=clock or SystemClock(),
             pace=Pace(
                 webhook_lease=timedelta(seconds=30),
                 mail_lease=timedelta(seconds=30),
@@ -76,6 +94,18 @@ async def make_loop(
     yield make
     for courier in couriers:
         await courier.close()
+
+
+@pytest.fixture
+def clock(database_url: str) -> DatabaseClock:
+    """The database's time stands still; ask for it before anything that connects."""
+    return DatabaseClock(database_url)
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[ScriptedRelay]:
+    async with ScriptedRelay() as started:
+        yield started
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Self
+
+from tests.integration.notifier.listening import Listening
 
 HANG_UP = b""
 
@@ -18,7 +19,7 @@ _USUAL = {
 
 
 @dataclass
-class ScriptedRelay:
+class ScriptedRelay(Listening):
     """Answers as usual but where `says` knows better ("." ends a mail, "" greets)."""
 
     says: dict[str, bytes | None] = field(default_factory=dict)
@@ -26,30 +27,7 @@ class ScriptedRelay:
     mails: list[bytes] = field(default_factory=list)
     receivers: list[str] = field(default_factory=list)
 
-    async def __aenter__(self) -> Self:
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *_exc: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    @property
-    def port(self) -> int:
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
-
-    def _accept(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        task = asyncio.get_running_loop().create_task(self._converse(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _converse(
+    async def converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:

@@ -18,7 +18,12 @@ from notifier.claim_store import (
     freeze_body,
     sweep_lapsed,
 )
-from notifier.outcome_store import RECORD_SQL, record_attempt
+from notifier.outcome_store import (
+    GATHER,
+    GIVE_UP_AFTER,
+    RECORD_FAILURE_SQL,
+    record_attempt,
+)
 from notifier.outcomes import Outcome, Verdict
 from notifier.schedule import next_step
 from plumbing.database import Database
@@ -181,13 +186,14 @@ async def test_who_lost_the_lease_cannot_write_an_outcome(database: Database) ->
 
 async def record(database: Database, delivery: ClaimedDelivery) -> bool:
     async with database.statement() as tx:
-        return await record_attempt(
+        recorded = await record_attempt(
             tx,
             delivery,
             ACCEPTED,
             step=next_step(1, ACCEPTED),
             took=timedelta(seconds=1),
         )
+    return recorded.is_ours
 
 
 async def test_the_first_body_of_an_event_stays(database: Database) -> None:
@@ -222,18 +228,23 @@ async def test_the_claim_and_the_record_use_their_indexes(database: Database) ->
     assert "Seq Scan on delivery" not in plan
     plan = await explain(
         database,
-        RECORD_SQL,
+        RECORD_FAILURE_SQL,
         id=tenant.id,
         fence=1,
         state="due",
+        doubts=0,
         wait=LEASE,
         code=None,
         error=None,
         took=LEASE,
-        disables=False,
+        gone=False,
+        is_our_fault=False,
+        give_up=GIVE_UP_AFTER,
+        gather=GATHER,
     )
     assert "using delivery_pkey" in plan
     assert "delivery_sending" not in plan
+    assert "Seq Scan on delivery" not in plan
 
 
 async def explain(database: Database, statement: str, **values: Any) -> str:

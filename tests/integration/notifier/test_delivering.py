@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-from datetime import timedelta
 
-import pytest
 from standardwebhooks import Webhook
 
 from jobs.store.endpoint_store import delete_endpoint, rotate_endpoint_secret
 from jobs.store.tenant_store import rotate_webhook_secret
-from notifier.schedule import WAITS
 from notifier.signatures import new_secret
 from plumbing.database import Database
 from plumbing.sealing import MasterKey
@@ -123,34 +120,16 @@ async def test_every_attempt_and_receiver_gets_the_same_id_and_bytes(
     receiver.behaviour = receivers.answer(404)
     await send_due(loop)
     # What the job object would say now must not matter any more.
-    await rows(database, 'UPDATE job SET metadata = \'{"a": "b"}\' RETURNING id')
+    await rows(
+        database,
+        "INSERT INTO job_metadata (tenant_id, key, value, job_id)"
+        " SELECT tenant_id, 'a', 'b', id FROM job RETURNING key",
+    )
     await make_due(database)
     await send_due(loop)
     assert len(receiver.received) == 4
     assert len({request.body for request in receiver.received}) == 1
     assert len({request.headers["webhook-id"] for request in receiver.received}) == 1
-
-
-async def test_ten_tries_by_the_schedule_and_then_it_is_exhausted(
-    database: Database, make_loop: MakeLoop, receiver: Receiver
-) -> None:
-    tenant = await a_tenant(database)
-    receiver.behaviour = receivers.answer(404)
-    job = await an_ended_job(database, tenant, delivery=to_url(receiver.url))
-    loop = make_loop()
-    for wait in WAITS:
-        assert await send_due(loop) == 1
-        assert await send_due(loop) == 0, "it is not due yet"
-        assert 0.75 * wait < await _time_left(database) < 1.21 * wait
-        await make_due(database)
-    assert (await delivery_of(database, job)).state == "due"
-    await send_due(loop)
-    delivery = await delivery_of(database, job)
-    assert (delivery.state, delivery.attempt) == ("exhausted", 10)
-    assert (delivery.last_code, delivery.last_error) == (404, "status")
-    assert len(await attempts_of(database, delivery.id)) == 10
-    await make_due(database)
-    assert await send_due(loop) == 0
 
 
 async def test_a_receiver_that_comes_back_gets_it(
@@ -199,17 +178,20 @@ async def test_an_endpoint_deleted_after_the_ending_is_not_told(
 ) -> None:
     tenant = await a_tenant(database)
     endpoint, _ = await an_endpoint(database, tenant, receiver.url)
-    job = await an_ended_job(database, tenant)
-    async with database.statement() as tx:
-        await delete_endpoint(tx, endpoint, tenant_id=tenant.id)
-    assert (await delivery_of(database, job)).state == "cancelled"
-    # One that was claimed just then comes back and meets the same end.
+    waiting = await an_ended_job(database, tenant)
+    claimed = await an_ended_job(database, tenant)
+    # One that is in a notifier's hands just then comes back and meets the same end.
     await rows(
         database,
-        "UPDATE delivery SET state = 'due', finished_at = NULL RETURNING id",
+        "UPDATE delivery SET state = 'sending', fence = fence + 1,"
+        " lease_until = statement_timestamp() WHERE job_id = :job RETURNING id",
+        job=claimed,
     )
+    async with database.statement() as tx:
+        await delete_endpoint(tx, endpoint, tenant_id=tenant.id)
+    assert (await delivery_of(database, waiting)).state == "cancelled"
     await send_due(make_loop())
-    assert (await delivery_of(database, job)).state == "cancelled"
+    assert (await delivery_of(database, claimed)).state == "cancelled"
     assert not receiver.received
 
 
@@ -221,53 +203,6 @@ async def test_a_url_whose_network_is_no_longer_allowed_is_blocked_for_good(
     await send_due(make_loop())
     delivery = await delivery_of(database, job)
     assert (delivery.state, delivery.last_error) == ("blocked", "address_blocked")
-
-
-@pytest.mark.parametrize(("days", "state"), [(4, "enabled"), (6, "disabled")])
-async def test_five_days_of_only_failures_disable_an_endpoint(
-    database: Database,
-    make_loop: MakeLoop,
-    receiver: Receiver,
-    days: int,
-    state: str,
-) -> None:
-    tenant = await a_tenant(database)
-    await an_endpoint(database, tenant, receiver.url)
-    receiver.behaviour = receivers.answer(500)
-    loop = make_loop()
-    await an_ended_job(database, tenant)
-    await send_due(loop)
-    await _age(database, days)
-    await an_ended_job(database, tenant)
-    await rows(database, "UPDATE delivery SET attempt = 9 RETURNING id")
-    await send_due(loop)
-    (stored,) = await rows(database, "SELECT state FROM webhook_endpoint")
-    assert stored.state == state
-
-
-async def test_a_success_among_the_failures_keeps_the_endpoint(
-    database: Database, make_loop: MakeLoop, receiver: Receiver
-) -> None:
-    tenant = await a_tenant(database)
-    await an_endpoint(database, tenant, receiver.url)
-    loop = make_loop()
-    receiver.behaviour = receivers.answer(500)
-    await an_ended_job(database, tenant)
-    await send_due(loop)
-    await _age(database, 6)
-    receiver.behaviour = receivers.answer(200)
-    await an_ended_job(database, tenant)
-    await send_due(loop)
-    receiver.behaviour = receivers.answer(500)
-    await an_ended_job(database, tenant)
-    await rows(
-        database,
-        "UPDATE delivery SET attempt = 9, next_at = created_at"
-        " WHERE state = 'due' RETURNING id",
-    )
-    await send_due(loop)
-    (stored,) = await rows(database, "SELECT state FROM webhook_endpoint")
-    assert stored.state == "enabled"
 
 
 async def test_no_text_and_no_summary_are_sent(
@@ -304,28 +239,3 @@ def _verifies(secret: str, request: receivers.Received) -> bool:
     except Exception:  # noqa: BLE001 - the library raises several kinds
         return False
     return True
-
-
-async def _time_left(database: Database) -> timedelta:
-    (left,) = await rows(
-        database, "SELECT next_at - statement_timestamp() AS span FROM delivery"
-    )
-    span: timedelta = left.span
-    return span
-
-
-async def _age(database: Database, days: int) -> None:
-    """Let everything have happened so many days earlier."""
-    span = timedelta(days=days)
-    await rows(
-        database,
-        "UPDATE delivery SET created_at = created_at - :span RETURNING id",
-        span=span,
-    )
-    await rows(
-        database,
-        "UPDATE delivery_attempt SET started_at = started_at - :span,"
-        " finished_at = finished_at - :span RETURNING number",
-        span=span,
-    )
-    await make_due(database)

@@ -1,6 +1,5 @@
 """Mail: handed to a real sink, and to a relay that says what relays say."""
 
-from collections.abc import AsyncIterator
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -21,12 +20,6 @@ from tests.integration.notifier.endings import (
 from tests.integration.notifier.relay import HANG_UP, ScriptedRelay
 
 ADA = {"email": ["ada@example.org"]}
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[ScriptedRelay]:
-    async with ScriptedRelay() as started:
-        yield started
 
 
 async def test_a_mail_arrives(

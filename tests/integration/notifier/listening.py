@@ -1,0 +1,48 @@
+"""A TCP server for one test: what is said on its connections is the subclass's part."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Self
+
+
+@dataclass
+class Listening:
+    """Every connection is a task of its own; all end with the test."""
+
+    connections: int = 0
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def converse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        await self.listen(0)
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.go_away()
+
+    async def listen(self, port: int) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
+
+    async def go_away(self) -> None:
+        """Listen no more, and cut every line."""
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def port(self) -> int:
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    def _accept(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.connections += 1
+        task = asyncio.get_running_loop().create_task(self.converse(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
