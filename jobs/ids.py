@@ -16,6 +16,7 @@ SUMMARY: Final = "sum"
 ENDPOINT: Final = "we"
 DELIVERY: Final = "del"
 TENANT: Final = "ten"
+ERASURE: Final = "era"
 
 
 def new_id() -> UUID:

@@ -60,6 +60,9 @@ TRANSITIONS: Final = (
     Transition(State.RETRY_WAIT, State.QUEUED, "wake"),
     Transition(State.QUEUED, State.CANCELLED, "cancel"),
     Transition(State.RETRY_WAIT, State.CANCELLED, "cancel"),
+    Transition(State.QUEUED, State.CANCELLED, "erase"),
+    Transition(State.RETRY_WAIT, State.CANCELLED, "erase"),
+    Transition(State.RUNNING, State.CANCELLED, "erase"),
     Transition(State.QUEUED, State.EXPIRED, "expire"),
     Transition(State.RETRY_WAIT, State.EXPIRED, "expire"),
     # By an operator's hand: set aside while its tenant is paused, back in line, ended.

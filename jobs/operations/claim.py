@@ -138,12 +138,14 @@ async def renew_leases(
     return {row.id: row.cancel_requested for row in rows}
 
 
+# An erasure ends a running job itself; its worker has only to stop.
 _ASKED: Final = f"""
 SELECT id FROM job WHERE id = ANY(CAST(:ids AS uuid[]))
-  AND cancel_requested AND state IN ({sql_list([State.RUNNING])})
+  AND (cancel_requested AND state IN ({sql_list([State.RUNNING])})
+       OR state IN ({sql_list([State.CANCELLED])}))
 """
 
 
 async def find_cancelled(tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these running jobs were asked to stop."""
+    """Which of these jobs were asked to stop, or cancelled together with their erasure."""
     return {row.id for row in await tx.execute(text(_ASKED), {"ids": list(ids)})}
