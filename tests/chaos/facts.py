@@ -22,6 +22,8 @@ class JobFacts:
     """One job with all that belongs to it."""
 
     row: Row
+    key: str | None = None
+    """The client's own mark, independent of the table of keys."""
     events: list[Row] = field(default_factory=list)
     deliveries: list[Row] = field(default_factory=list)
     summaries: list[Row] = field(default_factory=list)
@@ -39,12 +41,6 @@ class JobFacts:
     @property
     def is_final(self) -> bool:
         return self.state in FINAL
-
-    @property
-    def key(self) -> str | None:
-        """The client's own mark, independent of the table of keys."""
-        found = self.row["metadata"].get("key")
-        return None if found is None else str(found)
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,7 @@ SELECT id, tenant_id, state, fence, attempt, version, lease_until, worker_id, su
         FROM job_metadata m WHERE m.job_id = job.id) AS metadata
 FROM job ORDER BY id
 """
+_KEYS: Final = "SELECT job_id, value FROM job_metadata WHERE key = 'key'"
 _EVENTS: Final = """
 SELECT id, job_id, type, job_version, created_at,
        encode(sha256(body), 'hex') AS digest FROM event ORDER BY created_at
@@ -101,6 +98,8 @@ def read_facts(database_url: str) -> Facts:
     ):
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         jobs = {row["id"]: JobFacts(row) for row in connection.execute(_JOBS)}
+        for row in connection.execute(_KEYS):
+            jobs[row["job_id"]].key = row["value"]
         for row in connection.execute(_EVENTS):
             jobs[row["job_id"]].events.append(row)
         for row in connection.execute(_DELIVERIES):

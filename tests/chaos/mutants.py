@@ -95,8 +95,8 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
             ),
             Change(
                 module=_LEAVE,
-                old="        },\n    )\n    return {row.id: State(row.state) for row in rows}\n",
-                new="        },\n    )\n" + _LATE_DELIVERIES,
+                old="    return {row.id: State(row.state) for row in rows}\n\n\ndef _row",
+                new=_LATE_DELIVERIES + "\n\ndef _row",
             ),
         ),
         faults=("kill",),

@@ -44,7 +44,13 @@ class Story:
         )
         async with self._database.statement() as tx:
             assert await leave(tx, [departure])
-        await self.run("UPDATE delivery SET state = 'delivered', finished_at = now()")
+        await self.run(
+            "UPDATE delivery SET state = 'sending', fence = 1, lease_until = now()"
+        )
+        await self.run(
+            "UPDATE delivery SET state = 'delivered', fence = 2, lease_until = NULL,"
+            " attempt = 1, finished_at = now()"
+        )
 
     def receive(self, **changes: Any) -> None:
         event = f"evt_{self.uuid.hex}"
