@@ -69,7 +69,8 @@ RIGHTS: Final[Mapping[str, Rights]] = {
         "delivery": "SELECT, INSERT, UPDATE (state, fence, finished_at)",
         "delivery_attempt": "SELECT",
         "webhook_endpoint": "SELECT, INSERT,"
-        " UPDATE (state, secret, secret_previous, rotated_at)",
+        " UPDATE (state, secret, secret_previous, rotated_at, disabled_reason,"
+        " failing_since)",
     },
     "precis_worker": _ENDING
     | {

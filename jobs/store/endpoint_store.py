@@ -114,6 +114,22 @@ async def rotate_endpoint_secret(
     return _known((await tx.execute(text(_ROTATE), values)).first(), endpoint_id)
 
 
+# Enabling what is enabled must not begin its five days of failures anew.
+_ENABLE: Final = f"""
+UPDATE webhook_endpoint SET state = 'enabled', disabled_reason = NULL,
+    failing_since = CASE WHEN state = 'enabled' THEN failing_since END
+WHERE id = :id AND tenant_id = :tenant AND state <> 'deleted' RETURNING {_COLUMNS}
+"""
+
+
+async def enable_endpoint(
+    tx: Transaction, endpoint_id: UUID, *, tenant_id: UUID
+) -> Endpoint:
+    """Tell a disabled endpoint of endings again; an enabled one stays as it is."""
+    values = {"id": endpoint_id, "tenant": tenant_id}
+    return _known((await tx.execute(text(_ENABLE), values)).first(), endpoint_id)
+
+
 # A delivery that is being sent meanwhile is cancelled when it comes back undelivered.
 _DELETE: Final = f"""
 WITH deleted AS (
