@@ -71,6 +71,12 @@ def _check_span(span: timedelta) -> timedelta:
 
 
 Span = Annotated[timedelta, BeforeValidator(_as_span), AfterValidator(_check_span)]
+Keeping = Annotated[
+    timedelta,
+    BeforeValidator(_as_span),
+    Field(ge=timedelta(0), le=timedelta(days=3650)),
+]
+"""How long something is kept; 0 lets it go at once."""
 EngineUrl = Annotated[str, AfterValidator(_check_engine_url)]
 # NoDecode: the variable holds a plain comma separated list, not JSON.
 EngineUrls = Annotated[tuple[EngineUrl, ...], NoDecode, BeforeValidator(_split)]

@@ -103,11 +103,13 @@ async def clear_lapsed_key(tx: Transaction, tenant_id: UUID, key: str) -> None:
     await tx.execute(text(_CLEAR_LAPSED), {"tenant": tenant_id, "key": key})
 
 
-_FORGET: Final = """
+MOST_FORGOTTEN: Final = 1000
+
+_FORGET: Final = f"""
 DELETE FROM idempotency_key
 WHERE (tenant_id, key) IN (
     SELECT tenant_id, key FROM idempotency_key
-    WHERE expires_at <= statement_timestamp() LIMIT 1000 FOR UPDATE SKIP LOCKED)
+    WHERE expires_at <= statement_timestamp() LIMIT {MOST_FORGOTTEN} FOR UPDATE SKIP LOCKED)
 """
 
 

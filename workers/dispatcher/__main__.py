@@ -4,6 +4,7 @@ import asyncio
 import sys
 from datetime import timedelta
 
+from jobs.operations.retain import Kept
 from plumbing import failpoints
 from plumbing.database import Database
 from plumbing.garbage import calm_garbage_collector
@@ -18,6 +19,7 @@ from workers.dispatcher.consumer_loop import ConsumerLoop
 from workers.dispatcher.pause_loop import PauseLoop
 from workers.dispatcher.reconciler_loop import ReconcilerLoop
 from workers.dispatcher.relay_loop import RelayLoop
+from workers.dispatcher.retention_loop import RetentionLoop
 from workers.dispatcher.settings import DispatcherSettings
 
 _PAUSE_PER_LEASE = timedelta(seconds=2) / timedelta(seconds=60)
@@ -72,6 +74,10 @@ async def _dispatch(settings: DispatcherSettings, *, stop: asyncio.Event) -> Non
                 pause_after_loss=settings.job_lease * _PAUSE_PER_LEASE,
             ),
             PauseLoop(database),
+            RetentionLoop(
+                database,
+                Kept(text=settings.retain_text, summary=settings.retain_summary),
+            ),
         )
     finally:
         # Closed, not dropped: the next member would wait for this one's session.

@@ -33,3 +33,14 @@ OUTBOX_AGE = Gauge(
     "precis_outbox_oldest_seconds",
     "Age of the oldest hint not yet in Kafka. Above 60: Kafka or the relay is away.",
 )
+RETENTION_OVERDUE = Gauge(
+    "precis_retention_overdue_seconds",
+    "How long the oldest text or summary is overdue for deletion. Above 600: look for "
+    "errors of the retention loop; above 3600 the promise is broken.",
+    ["kind"],
+)
+RETENTION_DROPPED = Counter(
+    "precis_retention_dropped_total",
+    "What retention let go, by kind. Flat while `overdue` rises: it is stuck.",
+    ["kind"],
+)

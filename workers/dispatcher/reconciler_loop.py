@@ -15,11 +15,10 @@ from typing import Final
 import structlog
 
 from jobs.messages.hint import MAX_JOBS_PER_MESSAGE, split_claims
-from jobs.operations.idempotency import forget_old_keys
 from jobs.operations.leave import MOST_SWEPT, sweep_lapsed
 from jobs.operations.wait import MOST_WAITING, expire_overdue, wake_due
 from jobs.store.outbox_store import oldest_age_seconds
-from jobs.store.worker_store import forget_lost_workers, read_load
+from jobs.store.worker_store import read_load
 from plumbing.database import Database, DatabaseUnavailable, Transaction
 from plumbing.process import sleep_or_stop
 from plumbing.repeating import repeat
@@ -28,7 +27,6 @@ from workers.dispatcher.broker import Broker, BrokerUnavailable
 from workers.dispatcher.room import find_room, message_size
 
 _STANDBY: Final = timedelta(seconds=2)
-_HOUSEKEEPING: Final = timedelta(minutes=1)
 
 log = structlog.get_logger()
 
@@ -54,7 +52,6 @@ class ReconcilerLoop:
         self._patience = patience.total_seconds()
         self._pause_after_loss = pause_after_loss
         self._idle_room_since: float | None = None
-        self._tidied_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         async def reconcile_while_locked() -> bool:
@@ -82,9 +79,6 @@ class ReconcilerLoop:
         except BrokerUnavailable as error:
             # The sweeps go on without Valkey.
             log.warning("loop.outage", loop="reconciler", error=str(error))
-        if time.monotonic() - self._tidied_at > _HOUSEKEEPING.total_seconds():
-            await self._tidy()
-            self._tidied_at = time.monotonic()
 
     async def _sweep(self) -> None:
         lapsed = await self._until_none_left(self._sweep_lapsed, full=MOST_SWEPT)
@@ -129,12 +123,6 @@ class ReconcilerLoop:
             log.info(
                 "hints.replaced", count=wanted, size=min(size, MAX_JOBS_PER_MESSAGE)
             )
-
-    async def _tidy(self) -> None:
-        async with self._database.statement() as tx:
-            await forget_old_keys(tx)
-        async with self._database.statement() as tx:
-            await forget_lost_workers(tx)
 
 
 async def _expire(tx: Transaction) -> int:
