@@ -3,7 +3,10 @@
 A plain record. Who builds and closes its parts is `composition`'s matter.
 """
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
 
 from fastapi import Request
 
@@ -14,8 +17,11 @@ from gateway.parts.pauses import Pauses
 from gateway.parts.recording import Recorder
 from gateway.parts.watcher import Watcher
 from gateway.settings import GatewaySettings
-from plumbing.database import Database
+from plumbing.database import Database, Transaction
 from plumbing.sealing import MasterKey
+
+_CALLER: Final = "precis_caller"
+"""The role that reads and cancels for callers; `migrations.rights` says what it may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,10 @@ class Gateway:
     watcher: Watcher
     pauses: Pauses
     bodies: BodyReader
+
+    def for_tenant(self, tenant_id: UUID) -> AbstractAsyncContextManager[Transaction]:
+        """The one door to what callers own: row security shows them nothing else."""
+        return self.database.for_tenant(tenant_id, role=_CALLER)
 
 
 def gateway_of(request: Request) -> Gateway:

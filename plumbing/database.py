@@ -1,22 +1,24 @@
 """The connection to Postgres; the only file that opens transactions and commits.
 
-Two shapes are offered. `transaction()` is BEGIN ... COMMIT for several
-statements that stand or fall together. `statement()` is for one statement that
-is its own transaction, which saves two round trips. Outside calls (engine,
-Kafka, webhooks) never happen inside either.
+Three shapes are offered. `transaction()` is BEGIN ... COMMIT for several
+statements that stand or fall together; `for_tenant()` is one that row security narrows.
+`statement()` is for one statement that is its own transaction, which saves two round
+trips. Outside calls (engine, Kafka, webhooks) never happen inside any of them.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import exc, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from plumbing.connections import NoConnection, Opening, connected
+from plumbing.connections import NoConnection, Opening, connected, driver_of
+from plumbing.opening_words import becoming
 from plumbing.vigil import Away, Use, Vigil
 
 Transaction = AsyncConnection
@@ -89,6 +91,18 @@ class Database:
         """Several statements that stand or fall together, committed on leaving."""
         async with self._watched(self._transactional) as connection, connection.begin():
             yield connection
+
+    @asynccontextmanager
+    async def for_tenant(
+        self, tenant_id: UUID, *, role: str
+    ) -> AsyncIterator[Transaction]:
+        """A transaction as `role`, whose row security shows one tenant's rows alone.
+
+        Said inside the transaction, so a pooler or the next user never inherits it.
+        """
+        async with self.transaction() as tx:
+            with becoming(driver_of(tx), role=role, tenant=str(tenant_id)):
+                yield tx
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[Transaction]:

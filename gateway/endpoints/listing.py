@@ -71,7 +71,7 @@ async def list_summaries(request: Request) -> Response:
         name="summaries", tenant_id=caller.tenant_id, filters=filters.signed()
     )
     wanted = filters.wanted(read_cursor(gateway, values, scope))
-    async with gateway.database.statement() as tx:
+    async with gateway.for_tenant(caller.tenant_id) as tx:
         jobs = await list_jobs(tx, wanted, tenant_id=caller.tenant_id, limit=limit + 1)
     shown = jobs[:limit]
     has_more = len(jobs) > limit

@@ -66,7 +66,7 @@ async def _check_endpoint(
     if endpoint_id is None:
         raise field_refused("endpoint_unknown", pointer)
     try:
-        async with gateway.database.statement() as tx:
+        async with gateway.for_tenant(tenant_id) as tx:
             await get_endpoint(tx, endpoint_id, tenant_id=tenant_id)
     except EndpointUnknown as unknown:
         raise field_refused("endpoint_unknown", pointer) from unknown
