@@ -37,7 +37,7 @@ class Verdict:
     state: State
     counts: bool
     retry_after: timedelta
-    error_code: str | None
+    error_code: str
 
 
 ENGINE_AWAY: Final = Failure(code="engine_unavailable", is_ours=True)
@@ -46,6 +46,8 @@ OUTPUT_UNUSABLE: Final = Failure(
 )
 PROMPT_CUT: Final = Failure(code="input_truncated", is_permanent=True)
 TEXT_UNUSABLE: Final = Failure(code="text_unusable", is_permanent=True)
+# Sealed under another master key: whoever set ours has to mend that, no job has failed.
+KEY_UNFIT: Final = Failure(code="master_key_unfit", is_ours=True)
 ATTEMPT_STUCK: Final = Failure(code="attempt_stuck")
 UNEXPECTED: Final = Failure(code="internal_error")
 
@@ -66,7 +68,7 @@ def decide(
         state=State.RETRY_WAIT,
         counts=counts,
         retry_after=pause_before_retry(attempt, lease=lease),
-        error_code=None,
+        error_code=failure.code,
     )
 
 

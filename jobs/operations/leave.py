@@ -76,6 +76,8 @@ SET fence = j.fence + 1, version = j.version + 1, lease_until = NULL, worker_id 
     finished_at = CASE WHEN leaving.state IN ({sql_list(FINAL)})
                        THEN statement_timestamp() END,
     error_code = CASE WHEN leaving.state = 'failed' THEN leaving.error_code END,
+    last_error = CASE WHEN leaving.state = 'retry_wait'
+                      THEN coalesce(leaving.error_code, j.last_error) ELSE j.last_error END,
 """
 
 LEAVE_SQL: Final = f"""

@@ -18,6 +18,7 @@ from jobs.operations.leave import Departure, SealedResult
 from jobs.retry_policy import (
     ATTEMPT_STUCK,
     ENGINE_AWAY,
+    KEY_UNFIT,
     OUTPUT_UNUSABLE,
     PROMPT_CUT,
     TEXT_UNUSABLE,
@@ -32,7 +33,7 @@ from jobs.summarizing.prompts import ContextTooSmall
 from plumbing.database import DatabaseUnavailable
 from plumbing.engine_discovery import ServedModel
 from plumbing.engine_errors import EngineGarbled, EngineRefused, EngineUnavailable
-from plumbing.sealing import MasterKey
+from plumbing.sealing import BoxBroken, MasterKey
 from workers.batch.chunk_work import ChunkWork
 from workers.batch.engine_calls import EngineCalls
 from workers.batch.ledger import Ledger
@@ -43,6 +44,7 @@ log = structlog.get_logger()
 
 _FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
     (EngineUnavailable, ENGINE_AWAY),
+    (BoxBroken, KEY_UNFIT),
     (OutputUnusable, OUTPUT_UNUSABLE),
     (EngineGarbled, OUTPUT_UNUSABLE),
     (PromptCut, PROMPT_CUT),

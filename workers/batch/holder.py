@@ -106,6 +106,7 @@ class Holder:
         task = asyncio.create_task(self._see_through(claim, task_id=task_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        metrics.JOBS_CLAIMED.inc()
         metrics.JOBS_RUNNING.inc()
         return task
 

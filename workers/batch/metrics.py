@@ -2,6 +2,10 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+JOBS_CLAIMED = Counter(
+    "precis_jobs_claimed_total",
+    "Jobs that this worker took. Flat while jobs wait: engines, leases, or a pause.",
+)
 JOBS_LEFT = Counter(
     "precis_jobs_left_total",
     "Jobs that left this worker, by the state they took.",
