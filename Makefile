@@ -1,6 +1,6 @@
 # Every target but `setup` needs nothing before it: it makes the environment first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint unit integration bench lock
+.PHONY: help setup demo up test lint unit integration bench lock chaos chaos-mutants soak
 
 # The first Python that fits: 3.11 to 3.14 (the embedded Postgres has wheels for these).
 PYTHON := $(shell for name in python3.13 python3.12 python3.11 python3.14 python3 python; do \
@@ -9,7 +9,7 @@ PYTHON := $(shell for name in python3.13 python3.12 python3.11 python3.14 python
 VENV := .venv/bin
 
 help:  ## show what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup:  ## make .venv from the locked requirements
 	@$(if $(PYTHON),,$(error No Python from 3.11 to 3.14 was found: install one (with its venv module)))
@@ -33,10 +33,22 @@ unit: setup  ## the fast tests: no I/O
 	@$(VENV)/python -m pytest -q tests/unit tests/architecture
 
 integration: setup  ## the tests on real parts, end to end included
-	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys
+	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys tests/chaos
 
 bench: setup  ## measure side by side; results in benchmarks/results
 	@$(VENV)/python -m benchmarks
+
+chaos: setup  ## break everything once a second: JOBS= SECONDS= SEED= FAULTS= SMALL_FS=
+	@$(VENV)/python -m tests.chaos $(if $(JOBS),--jobs $(JOBS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) \
+		$(if $(SMALL_FS),--small-fs $(SMALL_FS))
+
+chaos-mutants: setup  ## prove the checker: five broken systems, five failures
+	@$(VENV)/python -m tests.chaos mutants $(if $(SEED),--seed $(SEED))
+
+soak: setup  ## half the load for MINUTES=10, and what memory does
+	@$(VENV)/python -m tests.chaos soak $(if $(MINUTES),--minutes $(MINUTES))
 
 lock: setup  ## renew requirements/*.txt from pyproject.toml
 	@$(VENV)/python deploy/local/lock.py
