@@ -44,14 +44,14 @@ def read_summary_id(shown: str) -> UUID:
 
 
 async def read_job(gateway: Gateway, job_id: UUID, *, tenant_id: UUID) -> Job:
-    async with gateway.database.statement() as tx:
+    async with gateway.for_tenant(tenant_id) as tx:
         return await get_job(tx, job_id, tenant_id=tenant_id)
 
 
 async def read_result(gateway: Gateway, job: Job) -> Result:
     """The summary of a job that succeeded; raises why there is none otherwise."""
     _check_has_result(job)
-    async with gateway.database.statement() as tx:
+    async with gateway.for_tenant(job.tenant_id) as tx:
         sealed = await find_summary(tx, job.id)
     if sealed is None:
         raise ResultGone(str(job.id))
@@ -67,7 +67,7 @@ async def read_result(gateway: Gateway, job: Job) -> Result:
 
 async def read_sections(gateway: Gateway, job: Job) -> list[SectionText]:
     """The finished pieces in the order of the text, whatever became of the job."""
-    async with gateway.database.transaction() as tx:
+    async with gateway.for_tenant(job.tenant_id) as tx:
         wrapped = await find_wrapped_key(tx, job.id)
         chunks = await list_chunks(tx, job.id)
     if wrapped is None:

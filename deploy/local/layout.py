@@ -44,13 +44,21 @@ class Layout:
         return f"http://{HOST}:{self.ports['gateway']}"
 
     @property
-    def environment(self) -> dict[str, str]:
-        """What our own processes are told."""
+    def owner_environment(self) -> dict[str, str]:
+        """What those are told who make the tables and the logins."""
+        return self._environment(self._postgres.url())
+
+    def environment(self, kind: str) -> dict[str, str]:
+        """What a process is told; it logs in to the database as its own kind."""
+        password = SecretFiles(self.folder.secrets).login_password(kind)
+        return self._environment(self._postgres.login_url(kind, password))
+
+    def _environment(self, database_url: str) -> dict[str, str]:
         secrets = SecretFiles(self.folder.secrets)
         return Surroundings(
             url=self.url,
             gateway_port=self.ports["gateway"],
-            database_url=self._postgres.url(),
+            database_url=database_url,
             redis_url=self._valkey.url,
             kafka={
                 "PRECIS_KAFKA_BOOTSTRAP": self._kafka.bootstrap,
@@ -78,7 +86,8 @@ class Layout:
         return await launchers[name].prepare()
 
     def service(self, name: str) -> Part:
-        return service_part(name, environment=self.environment, port=self.ports[name])
+        environment = self.environment(name)
+        return service_part(name, environment=environment, port=self.ports[name])
 
     def ready(self, pids: Mapping[str, int]) -> Ready:
         secrets = SecretFiles(self.folder.secrets)

@@ -22,6 +22,7 @@ from deploy.local.postgres_cluster import (
 
 NAME = "postgres"
 USER = "precis"  # also the name of the database
+LOGINS = ("gateway", "worker", "dispatcher", "notifier", "operator")
 _STATUS_LINE = 7  # of postmaster.pid
 
 
@@ -33,6 +34,11 @@ class PostgresServer:
 
     def url(self, database: str = USER) -> str:
         return f"postgresql://{USER}:{self.password}@{HOST}:{self.port}/{database}"
+
+    def login_url(self, kind: str, password: str) -> str:
+        """The address for one of `LOGINS`, who may do no more than its role."""
+        user = f"precis_{kind}_login"
+        return f"postgresql://{user}:{password}@{HOST}:{self.port}/{USER}"
 
     async def prepare(self) -> Part:
         """Make the cluster if there is none yet; tell how to run it."""
@@ -67,6 +73,8 @@ class PostgresServer:
             "port": self.port,
             "unix_socket_directories": "",
             "shared_buffers": "64MB",
+            # More than the limits of all logins together.
+            "max_connections": 200,
             # A terse message leaves out the values of the row that it is about.
             "log_error_verbosity": "terse",
         }

@@ -35,6 +35,10 @@ class SecretFiles:
     def valkey_password(self) -> str:
         return self._made_once("valkey_password", _new_password)
 
+    def login_password(self, kind: str) -> str:
+        """The password of a process's own database user."""
+        return self._made_once(f"postgres_{kind}_password", _new_password)
+
     def find(self, name: str) -> str | None:
         path = self.folder / name
         return path.read_text(encoding="ascii").strip() if path.exists() else None

@@ -118,7 +118,11 @@ class LocalStack:
         await self._supervisor.start(await layout.server(name))
 
     async def _prepare(self, layout: Layout) -> None:
-        preparation = Preparation(self._folder, environment=layout.environment)
+        preparation = Preparation(
+            self._folder,
+            owner=layout.owner_environment,
+            operator=layout.environment("operator"),
+        )
         errands = []
         if self._options.wants("kafka"):
             errands.append(preparation.make_topics())
@@ -129,6 +133,7 @@ class LocalStack:
     async def _make_tables_and_tenant(self, preparation: Preparation) -> None:
         self._on_progress("migrations", "starting")
         await preparation.make_tables()
+        await preparation.make_logins()
         await preparation.make_tenant()
         self._on_progress("migrations", "ready")
 

@@ -35,7 +35,7 @@ async def cancel_summary(request: Request, summary_id: str) -> Response:
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())
     job_id = read_summary_id(summary_id)
-    async with gateway_of(request).database.transaction() as tx:
+    async with gateway_of(request).for_tenant(caller.tenant_id) as tx:
         await cancel(tx, job_id, tenant_id=caller.tenant_id)
         job = await get_job(tx, job_id, tenant_id=caller.tenant_id)
     return JSONResponse(

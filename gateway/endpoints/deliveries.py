@@ -62,7 +62,7 @@ async def list_endpoint_deliveries(request: Request, endpoint_id: str) -> Respon
         name="deliveries", tenant_id=caller.tenant_id, filters={"of": known.hex}
     )
     before_id = read_cursor(gateway, values, scope)
-    async with gateway.database.transaction() as tx:
+    async with gateway.for_tenant(caller.tenant_id) as tx:
         found = await list_deliveries(
             tx,
             known,
@@ -88,7 +88,7 @@ async def replay_one_delivery(request: Request, delivery_id: str) -> Response:
     read_parameters(request.query_params.multi_items())
     known = _read_delivery_id(delivery_id)
     try:
-        async with gateway_of(request).database.transaction() as tx:
+        async with gateway_of(request).for_tenant(caller.tenant_id) as tx:
             again = await replay_delivery(tx, known, tenant_id=caller.tenant_id)
     except ReplayRefused as refused:
         faults = [Fault(_WHOLE_DOCUMENT, refused.obstacle)]

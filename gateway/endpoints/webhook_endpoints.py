@@ -96,7 +96,7 @@ async def create_webhook_endpoint(request: Request) -> Response:
     url = _checked_url(wanted.url, gateway)
     endpoint_id, secret = new_id(), new_secret()
     sealed = _seal(secret, endpoint_id, gateway)
-    async with gateway.database.transaction() as tx:
+    async with gateway.for_tenant(caller.tenant_id) as tx:
         endpoint = await create_endpoint(
             tx,
             endpoint_id,
@@ -120,7 +120,7 @@ async def list_webhook_endpoints(request: Request) -> Response:
     """All endpoints, newest first. There are at most 100, so there is one page."""
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())
-    async with gateway_of(request).database.statement() as tx:
+    async with gateway_of(request).for_tenant(caller.tenant_id) as tx:
         endpoints = await list_endpoints(tx, tenant_id=caller.tenant_id)
     shown = [endpoint_object(endpoint) for endpoint in endpoints]
     return list_answer(request, shown, cursor=None)
@@ -135,7 +135,7 @@ async def get_webhook_endpoint(request: Request, endpoint_id: str) -> Response:
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())
     known = read_endpoint_id(endpoint_id)
-    async with gateway_of(request).database.statement() as tx:
+    async with gateway_of(request).for_tenant(caller.tenant_id) as tx:
         endpoint = await get_endpoint(tx, known, tenant_id=caller.tenant_id)
     return JSONResponse(endpoint_object(endpoint), headers=_NO_STORE)
 
@@ -152,7 +152,7 @@ async def rotate_webhook_secret(request: Request, endpoint_id: str) -> Response:
     known, secret = read_endpoint_id(endpoint_id), new_secret()
     gateway = gateway_of(request)
     sealed = _seal(secret, known, gateway)
-    async with gateway.database.statement() as tx:
+    async with gateway.for_tenant(caller.tenant_id) as tx:
         endpoint = await rotate_endpoint_secret(
             tx, known, tenant_id=caller.tenant_id, sealed_secret=sealed
         )
@@ -170,7 +170,7 @@ async def delete_webhook_endpoint(request: Request, endpoint_id: str) -> Respons
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())
     known = read_endpoint_id(endpoint_id)
-    async with gateway_of(request).database.statement() as tx:
+    async with gateway_of(request).for_tenant(caller.tenant_id) as tx:
         await delete_endpoint(tx, known, tenant_id=caller.tenant_id)
     return Response(status_code=204)
 

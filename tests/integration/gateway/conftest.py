@@ -25,7 +25,7 @@ from gateway.serving import serve
 from gateway.settings import GatewaySettings
 from plumbing.database import Database
 from tests.builders import TenantForTests, a_tenant
-from tests.fixtures.database import MASTER_KEY, PEPPER
+from tests.fixtures.database import MASTER_KEY, PEPPER, login_url
 
 _PATIENCE_SECONDS = 20
 
@@ -90,7 +90,7 @@ class GatewayThread:
 
 def gateway_settings(database_url: str, *engine_urls: str) -> GatewaySettings:
     return GatewaySettings(
-        database_url=SecretStr(database_url),
+        database_url=SecretStr(login_url(database_url, "gateway")),
         master_key=SecretStr(MASTER_KEY),
         key_pepper=SecretStr(PEPPER),
         realtime_engine_urls=engine_urls,

@@ -13,7 +13,7 @@ import httpx
 
 from plumbing.database import Database
 from tests.builders import a_tenant
-from tests.fixtures.database import MASTER_KEY
+from tests.fixtures.database import MASTER_KEY, login_url
 from tests.integration.notifier import receivers
 from tests.integration.notifier.endings import (
     an_ended_job,
@@ -60,7 +60,7 @@ async def a_notifier(database_url: str, **settings: str) -> AsyncIterator[Notifi
         "notifier",
         env={
             "PATH": os.environ["PATH"],
-            "PRECIS_DATABASE_URL": database_url,
+            "PRECIS_DATABASE_URL": login_url(database_url, "notifier"),
             "PRECIS_MASTER_KEY": MASTER_KEY,
             "PRECIS_WEBHOOK_ALLOW_NETWORKS": "127.0.0.1/32",
             "PRECIS_LOG_FORMAT": "json",

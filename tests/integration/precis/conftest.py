@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from plumbing.database import Database
 from tests.builders import TenantForTests, a_tenant
-from tests.fixtures.database import MASTER_KEY, PEPPER
+from tests.fixtures.database import MASTER_KEY, PEPPER, login_url
 from tests.fixtures.processes import Processes, free_port
 from tests.integration.precis.worker_hand import WorkerHand
 
@@ -89,7 +89,7 @@ def service_url(
     started, port = Processes(tmp_path_factory.mktemp("gateway")), free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
-        "PRECIS_DATABASE_URL": service_database_url,
+        "PRECIS_DATABASE_URL": login_url(service_database_url, "gateway"),
         "PRECIS_MASTER_KEY": MASTER_KEY,
         "PRECIS_KEY_PEPPER": PEPPER,
         "PRECIS_REALTIME_ENGINE_URLS": embedded_engine_url,
@@ -133,7 +133,7 @@ def cli(tmp_path: Path, service_url: str, tenant: TenantForTests) -> Cli:
 def admin(tmp_path: Path, database_url: str) -> Cli:
     """The operator's command line, on a fresh database."""
     environment = {
-        "PRECIS_DATABASE_URL": database_url,
+        "PRECIS_DATABASE_URL": login_url(database_url, "operator"),
         "PRECIS_MASTER_KEY": MASTER_KEY,
         "PRECIS_KEY_PEPPER": PEPPER,
     }

@@ -141,8 +141,9 @@ async def test_settings_that_do_not_work_are_named_and_not_shown(
 
 
 async def test_migrations_may_be_started_twice_at_once(
-    admin: Cli, postgres_url: str, database: Database
+    admin: Cli, database_url: str, database: Database
 ) -> None:
+    admin.environment["PRECIS_DATABASE_URL"] = database_url  # its owner's
     async with database.statement() as tx:
         await tx.exec_driver_sql("DROP SCHEMA public CASCADE")
         await tx.exec_driver_sql("CREATE SCHEMA public")

@@ -20,7 +20,7 @@ from precis import (
     Summary,
     Unauthorized,
 )
-from tests.builders import TenantForTests, rows
+from tests.builders import TenantForTests, by_force, rows
 from tests.integration.precis import worker_hand
 from tests.integration.precis.cutting_proxy import CuttingProxy
 from tests.integration.precis.worker_hand import WorkerHand
@@ -185,8 +185,8 @@ async def test_a_made_up_key_is_unauthorized(service_url: str) -> None:
 
 async def _deliver_all(database: Database) -> None:
     """What the notifier does, once every receiver has said 200."""
-    async with database.statement() as tx:
-        await tx.exec_driver_sql(
-            "UPDATE delivery SET state = 'delivered', attempt = 1, finished_at = now()"
-            " WHERE state = 'due'"
-        )
+    await by_force(
+        database,
+        "UPDATE delivery SET state = 'delivered', attempt = 1, finished_at = now()"
+        " WHERE state = 'due'",
+    )

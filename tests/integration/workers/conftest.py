@@ -14,10 +14,12 @@ from jobs.store.job_store import find_states
 from plumbing.database import Database
 from plumbing.kafka_topics import ensure_topics
 from plumbing.settings import KafkaSettings
-from tests.fixtures.database import MASTER_KEY, PEPPER
+from tests.fixtures.database import MASTER_KEY, PEPPER, login_url
 from tests.fixtures.processes import Process, Processes
 from tests.scripted_engine import ScriptedEngine, scripted_engine
 from tests.waiting import until
+
+LOGIN_OF = {"workers.batch": "worker", "workers.dispatcher": "dispatcher"}
 
 
 @dataclass
@@ -38,7 +40,9 @@ class BatchTier:
         return await asyncio.to_thread(process.stop)
 
     async def _start(self, module: str, changes: dict[str, str]) -> Process:
-        process = self.processes.start(module, environment=self.environment | changes)
+        login = login_url(self.environment["PRECIS_DATABASE_URL"], LOGIN_OF[module])
+        told = self.environment | {"PRECIS_DATABASE_URL": login} | changes
+        process = self.processes.start(module, environment=told)
         # In a thread: the engine that the process looks for is served by this loop.
         await asyncio.to_thread(process.wait_ready)
         return process
