@@ -32,6 +32,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         pool_size=settings.database_pool_size,
         statement_timeout=_LONGEST_STATEMENT,
         application="precis-gateway",
+        told_apart=True,
     )
     engines = RealtimeEngines(settings)
     watcher = Watcher(database)

@@ -84,6 +84,7 @@ _PROBLEMS: Final = problem_responses(
     "realtime_unavailable",
     "model_output_invalid",
     "database_unavailable",
+    "storage_full",
 )
 
 

@@ -34,13 +34,11 @@ class Recorder:
         return await _soon(self._answers.put(answer))
 
     async def _submit(self, group: Sequence[Submission]) -> list[bool]:
-        async with self._database.statement() as tx:
-            admitted = await submit(tx, group)
+        admitted = await self._database.run(lambda tx: submit(tx, group))
         return [each.job.id in admitted for each in group]
 
     async def _record(self, group: Sequence[Answer]) -> list[bool]:
-        async with self._database.statement() as tx:
-            recorded = await record_answers(tx, group)
+        recorded = await self._database.run(lambda tx: record_answers(tx, group))
         return [each.job.id in recorded for each in group]
 
 

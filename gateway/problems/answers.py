@@ -21,7 +21,7 @@ from starlette.types import Scope
 from gateway.problems.catalogue import CODE_OF_ERROR, PROBLEMS
 from jobs.errors import JobError, KeyOutstanding
 from jobs.messages.problem import problem_type
-from plumbing.database import DatabaseUnavailable
+from plumbing.database import DatabaseUnavailable, StorageFull
 
 MEDIA_TYPE: Final = "application/problem+json"
 _CODE_OF_STATUS: Final = {
@@ -122,8 +122,9 @@ def handle_problems(app: FastAPI) -> None:
     async def job_error(request: Request, error: JobError) -> Response:
         return problem_response(request.scope, _of_job_error(error))
 
-    async def database(request: Request, _: DatabaseUnavailable) -> Response:
-        refusal = RequestRefused("database_unavailable")
+    async def database(request: Request, error: DatabaseUnavailable) -> Response:
+        is_full = isinstance(error, StorageFull)
+        refusal = RequestRefused("storage_full" if is_full else "database_unavailable")
         return problem_response(request.scope, refusal)
 
     async def http(request: Request, error: HTTPException) -> Response:

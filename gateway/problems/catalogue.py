@@ -82,6 +82,12 @@ _CAPACITY: Final = {
         "Repeat after `Retry-After` with the same Idempotency-Key.",
         retryable=True,
     ),
+    "storage_full": Problem(
+        503,
+        "There is no room to store jobs now",
+        "Repeat after `Retry-After`. Nothing was stored; reading works.",
+        retryable=True,
+    ),
     "internal_error": Problem(
         500,
         "Something went wrong on our side",
