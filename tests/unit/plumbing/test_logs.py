@@ -112,3 +112,22 @@ def test_configuring_twice_does_not_write_twice(
     configured()
     configured().info("once")
     assert len(lines(capsys)) == 1
+
+
+def test_a_full_disk_loses_the_line_and_no_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class FullDisk:
+        encoding = "utf-8"
+
+        def isatty(self) -> bool:
+            return False
+
+        def write(self, _line: str) -> None:
+            raise OSError(28, "no space")
+
+        def flush(self) -> None:
+            raise OSError(28, "no space")
+
+    monkeypatch.setattr("sys.stderr", FullDisk())
+    configured().info("job.claimed", fence=3)
