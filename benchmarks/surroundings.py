@@ -64,7 +64,7 @@ async def _furnished(
     ports = choose_ports(_PORTS, kept_in=root / "ports.json", demanded={})
     secrets = SecretFiles(folder.secrets)
     environment = _environment(ready, ports, secrets)
-    preparation = Preparation(folder, environment=environment)
+    preparation = Preparation(folder, owner=environment, operator=environment)
     await preparation.make_tables()
     await preparation.make_tenant()
     children = Children(folder.logs, environment)

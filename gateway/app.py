@@ -21,6 +21,7 @@ from gateway.endpoints import (
     summaries,
     webhook_endpoints,
 )
+from gateway.express import Express
 from gateway.openapi import describe
 from gateway.problems.answers import handle_problems
 
@@ -56,6 +57,11 @@ def create_app(gateway: Gateway) -> FastAPI:
     ):
         app.include_router(module.router)
     handle_problems(app)
+    app.add_middleware(
+        Express,
+        route=summaries.create_route,
+        exception_handlers=app.exception_handlers,
+    )
     app.add_middleware(Doorway)
     describe(app)
     return app

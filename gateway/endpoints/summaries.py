@@ -136,6 +136,9 @@ async def create_summary(request: Request) -> Response:
     return summary_answer(request, outcome, gateway=gateway, preferences=preferences)
 
 
+(create_route,) = (each for each in router.routes if isinstance(each, APIRoute))
+
+
 async def _order(
     request: Request, caller: Caller, preferences: Preferences, *, gateway: Gateway
 ) -> Outcome:
