@@ -33,7 +33,7 @@ unit: setup  ## the fast tests: no I/O
 	@$(VENV)/python -m pytest -q tests/unit tests/architecture
 
 integration: setup  ## the tests on real parts, end to end included
-	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys tests/chaos
+	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys tests/chaos tests/faults/failpoints
 
 bench: setup  ## measure side by side; results in benchmarks/results
 	@$(VENV)/python -m benchmarks
