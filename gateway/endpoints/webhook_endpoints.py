@@ -1,4 +1,4 @@
-"""Webhook endpoints of a tenant: registered, listed, given a new secret, deleted.
+"""Webhook endpoints of a tenant: registered, listed, enabled again, deleted.
 
 A secret is shown in the answer that made it and never again. What a URL may be is the
 notifier's rule; what is on its way to an endpoint is in `deliveries`.
@@ -31,6 +31,7 @@ from jobs.store.endpoint_store import (
     Endpoint,
     create_endpoint,
     delete_endpoint,
+    enable_endpoint,
     get_endpoint,
     list_endpoints,
     rotate_endpoint_secret,
@@ -158,6 +159,21 @@ async def rotate_webhook_secret(request: Request, endpoint_id: str) -> Response:
         )
     body = endpoint_object(endpoint) | {"secret": secret}
     return JSONResponse(body, headers=_NO_STORE)
+
+
+@router.post(
+    "/{endpoint_id}/enable",
+    response_model=WebhookEndpoint,
+    responses=problem_responses("not_found", "unknown_parameter"),
+)
+async def enable_webhook_endpoint(request: Request, endpoint_id: str) -> Response:
+    """Send to it again after it was disabled; what was cancelled can be replayed."""
+    caller = await authenticate(request)
+    read_parameters(request.query_params.multi_items())
+    known = read_endpoint_id(endpoint_id)
+    async with gateway_of(request).for_tenant(caller.tenant_id) as tx:
+        endpoint = await enable_endpoint(tx, known, tenant_id=caller.tenant_id)
+    return JSONResponse(endpoint_object(endpoint), headers=_NO_STORE)
 
 
 @router.delete(

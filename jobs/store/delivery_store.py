@@ -83,37 +83,54 @@ async def get_delivery(
     return (await _with_attempts(tx, [row]))[0]
 
 
-# Ids tell nothing of time; the index is on (endpoint_id, created_at, id).
-_LIST: Final = f"""
-{_SELECT}
-WHERE d.endpoint_id = :endpoint AND d.tenant_id = :tenant
+# Ids tell nothing of time; the order is that of the indexes.
+_PAGE: Final = """
+  AND d.tenant_id = :tenant
   AND (CAST(:before AS uuid) IS NULL OR (d.created_at, d.id) <
        (SELECT b.created_at, b.id FROM delivery b
-        WHERE b.id = CAST(:before AS uuid) AND b.endpoint_id = :endpoint))
+        WHERE b.id = CAST(:before AS uuid) AND b.tenant_id = :tenant))
 ORDER BY d.created_at DESC, d.id DESC LIMIT :limit
 """
+_OF_ENDPOINT: Final = f"{_SELECT} WHERE d.endpoint_id = :of {_PAGE}"
+_OF_JOB: Final = f"{_SELECT} WHERE d.job_id = :of {_PAGE}"
+_EXHAUSTED: Final = f"{_SELECT} WHERE d.state = 'exhausted' {_PAGE}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Of whose deliveries, how many, and after which one the page begins."""
+
+    tenant_id: UUID
+    limit: int
+    before_id: UUID | None = None
 
 
 async def list_deliveries(
-    tx: Transaction,
-    endpoint_id: UUID,
-    *,
-    tenant_id: UUID,
-    limit: int,
-    before_id: UUID | None = None,
+    tx: Transaction, endpoint_id: UUID, *, page: Page
 ) -> list[Delivery]:
-    """Deliveries to an endpoint, newest first, those before the given one.
+    """Deliveries to an endpoint, newest first; raises `EndpointUnknown`."""
+    await get_endpoint(tx, endpoint_id, tenant_id=page.tenant_id)
+    return await _list(tx, _OF_ENDPOINT, page, of=endpoint_id)
 
-    Raises `EndpointUnknown`. A cursor that is no delivery of this endpoint lists none.
-    """
-    await get_endpoint(tx, endpoint_id, tenant_id=tenant_id)
-    values = {
-        "endpoint": endpoint_id,
-        "tenant": tenant_id,
-        "before": before_id,
-        "limit": limit,
-    }
-    return await _with_attempts(tx, (await tx.execute(text(_LIST), values)).all())
+
+async def list_job_deliveries(
+    tx: Transaction, job_id: UUID, *, page: Page
+) -> list[Delivery]:
+    """All that was or is to be told of a job, newest first; none of a foreign one."""
+    return await _list(tx, _OF_JOB, page, of=job_id)
+
+
+async def list_exhausted(tx: Transaction, *, page: Page) -> list[Delivery]:
+    """What was given up after the last try, newest first, whoever was to get it."""
+    return await _list(tx, _EXHAUSTED, page)
+
+
+async def _list(
+    tx: Transaction, statement: str, page: Page, **values: UUID
+) -> list[Delivery]:
+    bound = {"tenant": page.tenant_id, "before": page.before_id, "limit": page.limit}
+    found = await tx.execute(text(statement), bound | values)
+    return await _with_attempts(tx, found.all())
 
 
 # FOR SHARE: the endpoint must not be deleted between this look and the insert.

@@ -79,6 +79,113 @@ async def test_a_deleted_endpoint_is_unknown_and_told_nothing(
     assert told == []
 
 
+async def test_a_disabled_endpoint_can_be_enabled_and_is_told_again(
+    made: dict[str, str], house: House, client: httpx.AsyncClient
+) -> None:
+    endpoint = UUID(hex=made["id"].removeprefix("we_"))
+    await rows(
+        house.database,
+        "UPDATE webhook_endpoint SET state = 'disabled', disabled_reason = 'gone',"
+        " failing_since = now() - interval '6 days' WHERE id = :id RETURNING id",
+        id=endpoint,
+    )
+    path = f"{PATH}/{made['id']}"
+    assert (await client.get(path)).json()["disabled_reason"] == "gone"
+    enabled = await client.post(f"{path}/enable")
+    assert enabled.status_code == 200, enabled.text
+    assert (enabled.json()["status"], enabled.json()["disabled_reason"]) == (
+        "enabled",
+        None,
+    )
+    job = await a_job(house.database, house.tenant)
+    await client.post(f"/v1/summaries/sum_{job.hex}/cancel")
+    (stored,) = await rows(
+        house.database,
+        "SELECT w.failing_since FROM delivery d JOIN webhook_endpoint w"
+        " ON w.id = d.endpoint_id WHERE d.job_id = :job AND w.id = :endpoint",
+        job=job,
+        endpoint=endpoint,
+    )
+    assert stored.failing_since is None
+
+
+async def test_enabling_what_is_enabled_begins_no_grace_anew(
+    made: dict[str, str], house: House, client: httpx.AsyncClient
+) -> None:
+    endpoint = UUID(hex=made["id"].removeprefix("we_"))
+    await rows(
+        house.database,
+        "UPDATE webhook_endpoint SET failing_since = now() - interval '4 days'"
+        " WHERE id = :id RETURNING id",
+        id=endpoint,
+    )
+    assert (await client.post(f"{PATH}/{made['id']}/enable")).status_code == 200
+    (stored,) = await rows(
+        house.database,
+        "SELECT failing_since FROM webhook_endpoint WHERE id = :id",
+        id=endpoint,
+    )
+    assert stored.failing_since is not None
+    await client.delete(f"{PATH}/{made['id']}")
+    again = await client.post(f"{PATH}/{made['id']}/enable")
+    check_problem(again, status=404, code="not_found")
+
+
+async def test_what_was_given_up_is_listed_whoever_was_to_get_it(
+    house: House, client: httpx.AsyncClient, stranger: httpx.AsyncClient
+) -> None:
+    named = {"webhook_url": "https://hooks.example.com/x", "webhook_lane": "host:x"}
+    job = await a_job(house.database, house.tenant, delivery=named)
+    await client.post(f"/v1/summaries/sum_{job.hex}/cancel")
+    of_job = {"job": f"sum_{job.hex}"}
+    given_up = {"status": "exhausted", "limit": "100"}
+    (delivery,) = (await client.get("/v1/deliveries", params=of_job)).json()["data"]
+    assert (delivery["receiver"], delivery["status"]) == (named["webhook_url"], "due")
+    ids = [each["id"] for each in await listed(client, given_up)]
+    assert delivery["id"] not in ids
+    await rows(
+        house.database,
+        "UPDATE delivery SET state = 'sending', fence = fence + 1,"
+        " lease_until = statement_timestamp() WHERE job_id = :job RETURNING id",
+        job=job,
+    )
+    await rows(
+        house.database,
+        "UPDATE delivery SET state = 'exhausted', fence = fence + 1, lease_until = NULL,"
+        " finished_at = statement_timestamp() WHERE job_id = :job RETURNING id",
+        job=job,
+    )
+    assert (await listed(client, given_up))[0]["id"] == delivery["id"]
+    assert await listed(stranger, of_job) == []
+    assert await listed(stranger, given_up) == []
+
+
+async def listed(
+    client: httpx.AsyncClient, which: dict[str, str]
+) -> list[dict[str, str]]:
+    page = await client.get("/v1/deliveries", params=which)
+    DeliveryList.model_validate(page.json())
+    found: list[dict[str, str]] = page.json()["data"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("which", "pointer"),
+    [
+        ({}, "?status"),
+        ({"status": "due"}, "?status"),
+        ({"job": "sum_1"}, "?job"),
+        ({"job": f"sum_{UUID(int=7).hex}", "status": "exhausted"}, "?job"),
+    ],
+)
+async def test_a_list_of_deliveries_says_which(
+    client: httpx.AsyncClient, which: dict[str, str], pointer: str
+) -> None:
+    refused = await client.get("/v1/deliveries", params=which)
+    problem = check_problem(refused, status=422, code="invalid_parameter")
+    assert problem["errors"][0]["pointer"] == pointer
+
+
 async def test_deliveries_are_listed_with_their_attempts(
     made: dict[str, str], house: House, client: httpx.AsyncClient
 ) -> None:

@@ -8,6 +8,7 @@ from jobs.errors import EndpointUnknown
 from jobs.store.delivery_store import (
     Delivery,
     DeliveryUnknown,
+    Page,
     ReplayRefused,
     get_delivery,
     list_deliveries,
@@ -15,7 +16,7 @@ from jobs.store.delivery_store import (
 )
 from jobs.store.endpoint_store import delete_endpoint
 from plumbing.database import Database
-from tests.builders import TenantForTests, a_tenant, rows
+from tests.builders import TenantForTests, a_tenant, by_force
 from tests.integration.notifier import receivers
 from tests.integration.notifier.conftest import MakeLoop
 from tests.integration.notifier.endings import (
@@ -38,7 +39,9 @@ async def listed(
 ) -> list[Delivery]:
     async with database.statement() as tx:
         return await list_deliveries(
-            tx, endpoint, tenant_id=tenant.id, limit=limit, before_id=before_id
+            tx,
+            endpoint,
+            page=Page(tenant_id=tenant.id, limit=limit, before_id=before_id),
         )
 
 
@@ -122,10 +125,9 @@ async def test_after_thirty_days_it_is_too_late(
     tenant = await a_tenant(database)
     job = await an_ended_job(database, tenant, delivery=to_url(receiver.url))
     await send_due(make_loop())
-    await rows(
+    await by_force(
         database,
-        "UPDATE delivery SET finished_at = finished_at - interval '31 days'"
-        " RETURNING id",
+        "UPDATE delivery SET finished_at = finished_at - interval '31 days'",
     )
     with pytest.raises(ReplayRefused) as refusal:
         await replay(database, tenant, (await delivery_of(database, job)).id)
