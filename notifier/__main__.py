@@ -53,6 +53,8 @@ async def _notify(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
         application="precis-notifier",
+        # An outcome must be written before the lease ends, not after a long silence.
+        told_apart=True,
     )
     health = HealthServer(
         settings.health_host, settings.health_port, checks={"database": database.ping}
