@@ -5,7 +5,7 @@ a sixth of a realtime answer. The route itself is FastAPI's and documented there
 what it refuses becomes a problem document by the same handlers.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -25,7 +25,7 @@ class Express:
     ) -> None:
         self._app = app
         self._route = route
-        self._methods = route.methods or frozenset()
+        self._methods: Collection[str] = route.methods or ()
         self._endpoint: Callable[[Request], Awaitable[Response]] = route.endpoint
         self._handlers = exception_handlers
         self._handled = tuple(kind for kind in exception_handlers if _is_error(kind))
