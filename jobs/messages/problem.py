@@ -51,6 +51,11 @@ FAILURES: Final = {
         "The job failed for a reason that is ours; it was logged. Send it again.",
         retryable=True,
     ),
+    "ended_by_operator": FailureReason(
+        "An operator ended the job",
+        "It was ended by hand, as part of mending a disturbance. Send it again.",
+        retryable=True,
+    ),
     "deadline_exceeded": FailureReason(
         "The deadline passed",
         "The job did not finish before its deadline. The finished sections can be "

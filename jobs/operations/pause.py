@@ -48,7 +48,7 @@ async def set_aside(
     """Set the tenant's next 2,000 waiting jobs aside; None: there was none."""
     values = {"tenant": tenant_id, "after_tag": after.tag, "after_id": after.id}
     row = (await tx.execute(text(SET_ASIDE_SQL), values)).first()
-    return row and Reached(tag=row.tag, id=row.id, moved=row.moved)
+    return Reached(tag=row.tag, id=row.id, moved=row.moved) if row else None
 
 
 # Hints are sent anew: the first ones came while the jobs were not to be had.

@@ -1,4 +1,4 @@
-"""`precis admin ...`: tenants, their keys and secrets.
+"""`precis admin ...`: tenants, their keys and secrets, and the operator's other commands.
 
 These speak to the database, not to the service, so they need its address and secrets
 in the environment. What they do is `tenancy`'s part; it is imported by the commands,
@@ -14,6 +14,7 @@ import typer
 
 from jobs.api_keys import parse_api_key
 from jobs.ids import TENANT, show_id
+from precis.cli import auditing, bulk, pausing
 from precis.cli.exits import CommandRefused, Exit
 from precis.screen.showing import say, show, show_json
 
@@ -24,14 +25,23 @@ T = TypeVar("T")
 NameArgument = Annotated[str, typer.Argument(metavar="TENANT", help="Its name.")]
 
 _NEEDS = (
-    "They need PRECIS_DATABASE_URL, PRECIS_MASTER_KEY and PRECIS_KEY_PEPPER, as the "
-    "gateway has them."
+    "Tenants and keys need PRECIS_DATABASE_URL, PRECIS_MASTER_KEY and "
+    "PRECIS_KEY_PEPPER, as the gateway has them; the rest needs the database alone, or "
+    "a data folder. PRECIS_ACTOR is who acts, for the audit."
 )
-admin = typer.Typer(no_args_is_help=True, help=f"Tenants and keys. {_NEEDS}")
+admin = typer.Typer(
+    no_args_is_help=True, help=f"What an operator does by hand. {_NEEDS}"
+)
 tenant = typer.Typer(no_args_is_help=True, help="Tenants and their webhook secrets.")
 key = typer.Typer(no_args_is_help=True, help="API keys; a tenant has at most two.")
 admin.add_typer(tenant, name="tenant")
 admin.add_typer(key, name="key")
+admin.add_typer(pausing.pause, name="pause")
+admin.add_typer(pausing.resume, name="resume")
+admin.command()(pausing.paused)
+admin.command()(bulk.requeue)
+admin.command()(bulk.fail)
+admin.command()(auditing.audit)
 
 
 @admin.command()

@@ -1,7 +1,8 @@
 """What an operator does to tenants and their keys, straight in the database.
 
-Every deed is one transaction. Secrets are made here, shown once by the command, and
-stored only sealed (webhook secrets) or as an HMAC (API keys).
+Every deed is one transaction, its line in the audit included. Secrets are made here,
+shown once by the command, and stored only sealed (webhook secrets) or as an HMAC
+(API keys).
 """
 
 import contextlib
@@ -15,6 +16,8 @@ from uuid import UUID
 from jobs.api_keys import ApiKey
 from jobs.ids import new_id
 from jobs.store import tenant_store
+from jobs.store.audit_store import record_act
+from jobs.store.canary_store import MasterKeyWrong, keep_canary
 from jobs.store.tenant_store import StoredKey, Tenant, TooManyKeys
 from notifier.mail_addresses import AddressRefused, check_mail_address
 from notifier.signatures import new_secret
@@ -22,6 +25,7 @@ from plumbing.database import Database, RowRefused, Transaction
 from plumbing.sealing import BoxBroken, KeyMalformed, MasterKey
 from plumbing.settings import DatabaseSettings, SecretSettings, read_settings
 from precis.cli.exits import CommandRefused, Exit
+from precis.cli.operating import read_actor
 from precis.cli.tables import open_database
 
 LOCAL_TENANT: Final = "local"
@@ -49,9 +53,10 @@ class TenantExists(CommandRefused):
 
 class Tenancy:
     def __init__(
-        self, database: Database, *, master_key: MasterKey, pepper: bytes
+        self, database: Database, *, master_key: MasterKey, pepper: bytes, actor: str
     ) -> None:
         self._database = database
+        self._actor = actor
         self._master_key = master_key
         self._pepper = pepper
 
@@ -60,10 +65,10 @@ class Tenancy:
         with contextlib.suppress(TenantExists):
             await self.create_tenant(LOCAL_TENANT, owner=_LOCAL_OWNER, weight=1)
         async with self._database.transaction() as tx:
-            tenant_id = await _get_id(tx, LOCAL_TENANT)
-            secret = await self._read_secret(tx, tenant_id)
+            secret = await self._read_secret(tx, LOCAL_TENANT)
+            tenant_id = await get_tenant_id(tx, LOCAL_TENANT)
             key = await self._create_key(
-                tx, tenant_id, name="bootstrap", expires_at=None
+                tx, LOCAL_TENANT, name="bootstrap", expires_at=None
             )
         return Bootstrapped(tenant_id=tenant_id, api_key=key, webhook_secret=secret)
 
@@ -78,6 +83,7 @@ class Tenancy:
         tenant_id = new_id()
         try:
             async with self._database.transaction() as tx:
+                await self._check_key(tx)
                 await tenant_store.create_tenant(
                     tx,
                     tenant_id,
@@ -86,6 +92,7 @@ class Tenancy:
                     weight=weight,
                     webhook_secret=self._seal(new_secret(), tenant_id),
                 )
+                await self._record(tx, "tenant.create", name)
         except RowRefused:
             raise TenantExists(name) from None
         return tenant_id
@@ -96,15 +103,19 @@ class Tenancy:
 
     async def read_secret(self, name: str) -> str:
         async with self._database.transaction() as tx:
-            return await self._read_secret(tx, await _get_id(tx, name))
+            secret = await self._read_secret(tx, name)
+            await self._record(tx, "tenant.show-secret", name)
+        return secret
 
     async def rotate_secret(self, name: str) -> str:
         """A new signing secret; receivers see both signatures for 24 hours."""
         secret = new_secret()
         async with self._database.transaction() as tx:
-            tenant_id = await _get_id(tx, name)
+            await self._check_key(tx)
+            tenant_id = await get_tenant_id(tx, name)
             sealed = self._seal(secret, tenant_id)
             await tenant_store.rotate_webhook_secret(tx, tenant_id, sealed=sealed)
+            await self._record(tx, "tenant.rotate-secret", name)
         return secret
 
     async def create_key(
@@ -112,23 +123,23 @@ class Tenancy:
     ) -> str:
         expires_at = None if lifetime is None else datetime.now(UTC) + lifetime
         async with self._database.transaction() as tx:
-            tenant_id = await _get_id(tx, tenant)
-            return await self._create_key(
-                tx, tenant_id, name=name, expires_at=expires_at
-            )
+            return await self._create_key(tx, tenant, name=name, expires_at=expires_at)
 
     async def list_keys(self, tenant: str) -> list[StoredKey]:
         async with self._database.transaction() as tx:
-            return await tenant_store.list_keys(tx, await _get_id(tx, tenant))
+            return await tenant_store.list_keys(tx, await get_tenant_id(tx, tenant))
 
     async def revoke_key(self, key_id: str) -> bool:
-        async with self._database.statement() as tx:
-            return await tenant_store.revoke_key(tx, key_id)
+        async with self._database.transaction() as tx:
+            is_revoked = await tenant_store.revoke_key(tx, key_id)
+            if is_revoked:
+                await self._record(tx, "key.revoke", key_id)
+        return is_revoked
 
     async def _create_key(
         self,
         tx: Transaction,
-        tenant_id: UUID,
+        tenant: str,
         *,
         name: str,
         expires_at: datetime | None,
@@ -138,7 +149,7 @@ class Tenancy:
             await tenant_store.create_key(
                 tx,
                 key.id,
-                tenant_id=tenant_id,
+                tenant_id=await get_tenant_id(tx, tenant),
                 name=name,
                 secret_hmac=key.hmac(self._pepper),
                 expires_at=expires_at,
@@ -150,9 +161,25 @@ class Tenancy:
                 "`precis admin key revoke ID`, then repeat this.",
                 status=Exit.NOT_DONE,
             ) from None
+        await self._record(tx, "key.create", tenant, key_id=key.id)
         return key.shown()
 
-    async def _read_secret(self, tx: Transaction, tenant_id: UUID) -> str:
+    async def _record(
+        self, tx: Transaction, action: str, subject: str, **details: str
+    ) -> None:
+        await record_act(
+            tx, action, actor=self._actor, subject=subject, details=details
+        )
+
+    async def _check_key(self, tx: Transaction) -> None:
+        """Nothing may be sealed by a key that nobody else has."""
+        try:
+            await keep_canary(tx, self._master_key)
+        except MasterKeyWrong as error:
+            raise CommandRefused(f"{error}.", status=Exit.NOT_DONE) from None
+
+    async def _read_secret(self, tx: Transaction, name: str) -> str:
+        tenant_id = await get_tenant_id(tx, name)
         sealed = await tenant_store.get_webhook_secrets(tx, tenant_id)
         try:
             return self._master_key.open(
@@ -179,10 +206,12 @@ async def open_tenancy() -> AsyncIterator[Tenancy]:
         raise CommandRefused(f"{error}.", status=Exit.USAGE) from error
     pepper = settings.key_pepper.get_secret_value().encode()
     async with open_database(settings) as database:
-        yield Tenancy(database, master_key=master_key, pepper=pepper)
+        yield Tenancy(
+            database, master_key=master_key, pepper=pepper, actor=read_actor()
+        )
 
 
-async def _get_id(tx: Transaction, name: str) -> UUID:
+async def get_tenant_id(tx: Transaction, name: str) -> UUID:
     tenant = await tenant_store.find_tenant(tx, name)
     if tenant is None:
         raise CommandRefused(

@@ -23,7 +23,7 @@ SERVICES: tuple[type[ServiceSettings], ...] = (
 NAMES = {
     (PREFIX + name).upper() for service in SERVICES for name in service.model_fields
 }
-OF_TOOLS = {"PRECIS_URL", "PRECIS_API_KEY", "PRECIS_CACHE_DIR"}
+OF_TOOLS = {"PRECIS_URL", "PRECIS_API_KEY", "PRECIS_CACHE_DIR", "PRECIS_ACTOR"}
 
 
 @pytest.mark.parametrize("told", ["docs/settings.md", "deploy/example.env"])

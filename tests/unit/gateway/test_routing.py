@@ -22,6 +22,7 @@ def choose(tokens: int = 10, **changes: Any) -> Route | NoRoute:
         "pool": CALM,
         "time_left": timedelta(hours=24),
         "prefer_async": False,
+        "is_paused": False,
     }
     return choose_tier(tokens, **(known | changes))
 
@@ -67,3 +68,13 @@ def test_a_full_pool_is_waited_for_when_batch_would_be_too_late() -> None:
 
 def test_the_tier_that_was_asked_for_is_the_reason() -> None:
     assert choose(asked="realtime") == Route(REALTIME, "asked")
+
+
+@pytest.mark.parametrize("pool", [CALM, FULL, DOWN])
+def test_a_paused_tier_sends_auto_to_batch_and_refuses_realtime(
+    pool: PoolState,
+) -> None:
+    assert choose(pool=pool, is_paused=True) == Route(BATCH, "paused")
+    refused = choose(pool=pool, is_paused=True, asked="realtime")
+    assert refused == NoRoute("realtime_paused")
+    assert choose(is_paused=True, asked="batch") == Route(BATCH, "asked")
