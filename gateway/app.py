@@ -15,6 +15,7 @@ from gateway.doorway import Doorway
 from gateway.endpoints import (
     cancelling,
     deliveries,
+    erasing,
     listing,
     pages,
     reading,
@@ -51,6 +52,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         reading,
         listing,
         cancelling,
+        erasing,
         webhook_endpoints,
         deliveries,
         pages,

@@ -44,8 +44,16 @@ def read_summary_id(shown: str) -> UUID:
 
 
 async def read_job(gateway: Gateway, job_id: UUID, *, tenant_id: UUID) -> Job:
+    """The tenant's job; `ResultGone` once its contents are erased or too old."""
     async with gateway.for_tenant(tenant_id) as tx:
-        return await get_job(tx, job_id, tenant_id=tenant_id)
+        job = await get_job(tx, job_id, tenant_id=tenant_id)
+    check_not_erased(job)
+    return job
+
+
+def check_not_erased(job: Job) -> None:
+    if job.erased_at is not None:
+        raise ResultGone(str(job.id))
 
 
 async def read_result(gateway: Gateway, job: Job) -> Result:
@@ -88,8 +96,6 @@ def _check_has_result(job: Job) -> None:
         raise NotFinished(str(job.id))
     if job.state is not State.SUCCEEDED:
         raise NoResult(state=job.state.value, error_code=job.error_code)
-    if job.erased_at is not None:
-        raise ResultGone(str(job.id))
 
 
 def _is_section(chunk: ChunkRow) -> bool:

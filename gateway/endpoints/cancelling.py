@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.api_models import SummaryView
 from gateway.context import gateway_of
-from gateway.job_access import read_summary_id
+from gateway.job_access import check_not_erased, read_summary_id
 from gateway.openapi import problem_responses
 from gateway.pacing import pause_header
 from gateway.parts.authentication import authenticate
@@ -27,7 +27,7 @@ router = APIRouter(tags=["summaries"])
     response_description="The job has ended.",
     responses={
         202: {"model": SummaryView, "description": "The worker was asked."},
-        **problem_responses("not_found", "unknown_parameter"),
+        **problem_responses("not_found", "gone", "unknown_parameter"),
     },
 )
 async def cancel_summary(request: Request, summary_id: str) -> Response:
@@ -38,6 +38,7 @@ async def cancel_summary(request: Request, summary_id: str) -> Response:
     async with gateway_of(request).for_tenant(caller.tenant_id) as tx:
         await cancel(tx, job_id, tenant_id=caller.tenant_id)
         job = await get_job(tx, job_id, tenant_id=caller.tenant_id)
+    check_not_erased(job)
     return JSONResponse(
         job_object(job),
         status_code=200 if job.is_final else 202,

@@ -55,7 +55,9 @@ router = APIRouter(prefix="/v1/summaries/{summary_id}", tags=["summaries"])
     response_model=SummaryView,
     responses={
         304: {"description": "Nothing has changed since the answer with that `ETag`."},
-        **problem_responses("not_found", "unknown_parameter", "invalid_parameter"),
+        **problem_responses(
+            "not_found", "gone", "unknown_parameter", "invalid_parameter"
+        ),
     },
     openapi_extra={"parameters": _STATUS_PARAMETERS},
 )

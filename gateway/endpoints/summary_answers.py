@@ -1,19 +1,15 @@
 """How a job is told to the caller who asked for it: 200 finished, 202 accepted."""
 
-import re
-from typing import Final
-
 from fastapi import Request, Response
 from pydantic_core import to_json
 
 from gateway.context import Gateway
 from gateway.ordering.taking import Outcome
 from gateway.pacing import pause_header
+from gateway.requests.own_address import own_address
 from gateway.requests.preferences import Preferences
 from jobs.ids import SUMMARY, show_id
 from jobs.messages.job_object import job_object
-
-_HOST: Final = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
 
 
 def summary_answer(
@@ -28,7 +24,7 @@ def summary_answer(
     document = job_object(job, summary=outcome.summary, citations=outcome.citations)
     path = f"/v1/summaries/{show_id(SUMMARY, job.id)}"
     headers = {
-        "Location": _base_url(request, gateway) + path,
+        "Location": own_address(request, public_url=gateway.settings.public_url) + path,
         "X-Routing-Tier": job.tier,
         "X-Routing-Reason": job.routing_reason,
         "Cache-Control": "no-store",
@@ -45,11 +41,3 @@ def summary_answer(
         headers=headers,
         media_type="application/json",
     )
-
-
-def _base_url(request: Request, gateway: Gateway) -> str:
-    if gateway.settings.public_url is not None:
-        return gateway.settings.public_url.rstrip("/")
-    host = request.headers.get("host", "")
-    # Whatever cannot be a host would make the address point elsewhere.
-    return f"{request.scope['scheme']}://{host}" if _HOST.fullmatch(host) else ""

@@ -22,6 +22,7 @@ from jobs.errors import (
 )
 from jobs.store.delivery_store import DeliveryUnknown, ReplayRefused
 from jobs.store.endpoint_store import TooManyEndpoints
+from jobs.store.erasure_store import ErasureUnknown
 
 _KEYS: Final = {
     "idempotency_key_invalid": Problem(
@@ -107,6 +108,7 @@ CODE_OF_ERROR: Final[dict[type[JobError], str]] = {
     ResultGone: "gone",
     EndpointUnknown: "not_found",
     DeliveryUnknown: "not_found",
+    ErasureUnknown: "not_found",
     TooManyEndpoints: "too_many_endpoints",
     ReplayRefused: "not_replayable",
     LeaseLost: "internal_error",  # a worker's error; no endpoint meets it

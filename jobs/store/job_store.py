@@ -59,7 +59,7 @@ class JobFilter:
 async def list_jobs(
     tx: Transaction, wanted: JobFilter, *, tenant_id: UUID, limit: int
 ) -> list[Job]:
-    conditions = ["j.tenant_id = :tenant"]
+    conditions = ["j.tenant_id = :tenant", "j.erased_at IS NULL"]
     values: dict[str, Any] = {"tenant": tenant_id, "limit": limit}
     if wanted.states:
         conditions.append("j.state = ANY(CAST(:states AS text[]))")
