@@ -1,6 +1,6 @@
 # Every target but `setup` needs nothing before it: it makes the environment first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint unit integration bench lock chaos chaos-mutants soak
+.PHONY: help setup demo up test lint unit integration test-faults bench lock chaos chaos-mutants soak
 
 # The first Python that fits: 3.11 to 3.14 (the embedded Postgres has wheels for these).
 PYTHON := $(shell for name in python3.13 python3.12 python3.11 python3.14 python3 python; do \
@@ -33,7 +33,10 @@ unit: setup  ## the fast tests: no I/O
 	@$(VENV)/python -m pytest -q tests/unit tests/architecture
 
 integration: setup  ## the tests on real parts, end to end included
-	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys tests/chaos tests/faults/failpoints
+	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys
+
+test-faults: setup  ## real faults on real processes: failpoints, the small chaos, the matrix
+	@$(VENV)/python -m pytest -q tests/faults tests/chaos
 
 bench: setup  ## measure side by side; results in benchmarks/results
 	@$(VENV)/python -m benchmarks

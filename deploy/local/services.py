@@ -1,7 +1,8 @@
 """Our own processes as parts of the stack: what each is told, by environment alone.
 
 One environment serves all of them but for the database user, each kind having its own;
-each reads from it what its settings name. Their code is none of this package's business: they are started by module name, as anywhere.
+each reads from it what its settings name. Their code is none of this package's
+business: they are started by module name, as anywhere.
 """
 
 from collections.abc import Mapping

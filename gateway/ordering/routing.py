@@ -53,11 +53,12 @@ def choose_tier(
         return _unless_asked(asked, "paused", "realtime_paused")
     if pool is None or pool.is_down:
         return _unless_asked(asked, "pool_down", "realtime_unavailable")
+    reason = "asked" if asked == "realtime" else "short_text"
     if pool.is_saturated:
-        if asked == "auto" and time_left <= _TOO_SOON_FOR_BATCH:
-            return Route(Tier.REALTIME, "deadline_short")
-        return _unless_asked(asked, "pool_saturated", "realtime_unavailable")
-    return Route(Tier.REALTIME, "asked" if asked == "realtime" else "short_text")
+        reason = "deadline_short"
+        if asked == "realtime" or time_left > _TOO_SOON_FOR_BATCH:
+            return _unless_asked(asked, "pool_saturated", "realtime_unavailable")
+    return Route(Tier.REALTIME, reason)
 
 
 def _unless_asked(asked: AskedTier, reason: str, code: str) -> Route | NoRoute:
