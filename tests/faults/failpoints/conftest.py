@@ -27,10 +27,6 @@ from tests.fixtures.processes import Processes
 from tests.scripted_engine import Call, completion, scripted_engine
 
 
-async def a_summary(_: Call) -> tuple[int, dict[str, Any]]:
-    return completion(SUMMARY)
-
-
 class PatientReceiver(Receiver):
     """Troubles are the failpoints' part here: this one accepts whatever comes."""
 
@@ -71,7 +67,14 @@ async def stack(
         scripted_engine() as engine,
         PatientReceiver(Journal(folder / WEBHOOKS), seed=0) as receiver,
     ):
-        engine.answer = a_summary
+        gate = asyncio.Event()
+        gate.set()
+
+        async def summarize_when_open(_: Call) -> tuple[int, dict[str, Any]]:
+            await gate.wait()
+            return completion(SUMMARY)
+
+        engine.answer = summarize_when_open
         environment = kafka | {
             "PRECIS_DATABASE_URL": stack_database_url,
             "PRECIS_REDIS_URL": valkey_url,
@@ -85,9 +88,11 @@ async def stack(
             processes,
             folder,
             receiver.port,
+            gate,
         )
         await asyncio.gather(
             stack.start("dispatcher"),
+            stack.start("worker"),
             stack.start("worker"),
             stack.start("notifier"),
             stack.start("notifier"),

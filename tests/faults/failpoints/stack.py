@@ -41,9 +41,13 @@ SELECT (SELECT count(*) FROM job WHERE id = ANY(:ids) AND finished_at IS NULL)
      + (SELECT count(*) FROM outbox)
 """
 _HELD: Final = """
-SELECT id, fence, EXISTS (SELECT 1 FROM chunk c
-                          WHERE c.job_id = j.id AND c.fence = j.fence) AS has_stored
-FROM job j WHERE state = 'running'
+SELECT id, fence, (SELECT count(*) FROM chunk c
+                   WHERE c.job_id = j.id AND c.fence = j.fence) AS stored
+FROM job j WHERE state = 'running' AND split_part(worker_id, ':', 2) = :pid
+"""
+_TAKEN_OVER: Final = """
+SELECT count(*) FROM job WHERE id = ANY(:ids) AND (finished_at IS NOT NULL
+    OR state = 'running' AND split_part(worker_id, ':', 2) <> :pid)
 """
 
 
@@ -53,8 +57,8 @@ class Held:
 
     id: UUID
     fence: int
-    has_stored: bool
-    """This very attempt has stored a chunk."""
+    stored: int
+    """How many chunks this very attempt has stored."""
 
 
 @dataclass
@@ -67,6 +71,8 @@ class Stack:
     folder: Path
     """Of the journals."""
     receiver_port: int
+    gate: asyncio.Event
+    """Closed (cleared), the engine answers nobody."""
     running: dict[Kind, list[Process]] = field(default_factory=dict)
     changes: dict[Kind, dict[str, str]] = field(default_factory=dict)
     """What the processes of a kind are told beside the environment."""
@@ -96,6 +102,17 @@ class Stack:
         for process in list(self.running[kind]):
             assert await asyncio.to_thread(process.stop) == 0
             await self.replace(kind, process)
+
+    async def heal(self) -> None:
+        """Undo what a test that failed has left, or the next would fail for it."""
+        for left in self._faults.iterdir():
+            left.unlink()
+        self.gate.set()
+        for kind, processes in self.running.items():
+            for process in list(processes):
+                process.send_signal(signal.SIGCONT)
+                if process._popen.poll() is not None:
+                    await self.replace(kind, process)
 
     async def stop(self) -> list[int]:
         """End all processes as an operator would; gives how they ended."""
@@ -151,8 +168,15 @@ class Stack:
             self._journal.write("acknowledged", key=key, id=_shown(each.job.id))
         return [each.job.id for each in submissions]
 
-    async def held(self) -> list[Held]:
-        return [Held(*row) for row in await rows(self.database, _HELD)]
+    async def held(self, process: Process) -> list[Held]:
+        """The jobs in this process's hands, as Postgres knows them."""
+        found = await rows(self.database, _HELD, pid=str(process.pid))
+        return [Held(*row) for row in found]
+
+    async def count_stored(self, held: Held) -> int:
+        counted = "SELECT count(*) FROM chunk WHERE job_id = :id AND fence = :fence"
+        found = await rows(self.database, counted, id=held.id, fence=held.fence)
+        return int(found[0][0])
 
     async def wait_frozen(self, process: Process) -> None:
         async def is_stopped() -> bool:
@@ -174,18 +198,15 @@ class Stack:
 
         await until(is_over)
 
-    async def wait_taken_away(self, held: Sequence[Held]) -> None:
-        """Until all these jobs have left the fence under which they were held."""
-        same = "SELECT count(*) FROM job WHERE id = :id AND fence = :fence"
+    async def wait_taken_over(self, jobs: Sequence[UUID], *, victim: Process) -> None:
+        """Until each of the jobs runs in another process, or has ended."""
+        who = {"ids": list(jobs), "pid": str(victim.pid)}
 
         async def are_taken() -> bool:
-            counts = [
-                (await rows(self.database, same, id=each.id, fence=each.fence))[0][0]
-                for each in held
-            ]
-            return not any(counts)
+            found = await rows(self.database, _TAKEN_OVER, **who)
+            return bool(found[0][0] == len(jobs))
 
-        await until(are_taken, what="a lapsed lease is not swept")
+        await until(are_taken, what="nobody took the sleeper's jobs over")
 
     async def wake(self, process: Process, *, finds_refused: bool) -> None:
         """End a freeze; with `finds_refused`, wait until the process was told so."""
