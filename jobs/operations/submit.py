@@ -90,7 +90,8 @@ given AS (
 
 _SUBMIT: Final = text(f"""
 WITH {NEW_JOBS}, cost AS (
-    SELECT a.id, a.tenant_id, ceil(greatest(a.tokens, 1) / t.weight)::bigint AS cost,
+    SELECT a.id, a.tenant_id, octet_length(a.sealed) AS bytes,
+           ceil(greatest(a.tokens, 1) / t.weight)::bigint AS cost,
            CASE WHEN t.id = ANY ({PAUSED_TENANTS}) THEN {ASIDE} ELSE 0 END AS aside
     FROM admitted a JOIN tenant t ON t.id = a.tenant_id
 ), lanes AS MATERIALIZED (
@@ -99,21 +100,24 @@ WITH {NEW_JOBS}, cost AS (
     WHERE tenant_id IN (SELECT tenant_id FROM cost) ORDER BY tenant_id FOR UPDATE
 ), moved AS (
     UPDATE lane l
-    SET tail = greatest(l.tail, (SELECT last_value FROM fair_clock)) + total.cost
-    FROM (SELECT tenant_id, sum(cost)::bigint AS cost FROM cost
-          JOIN lanes USING (tenant_id) GROUP BY tenant_id) total
+    SET tail = greatest(l.tail, (SELECT last_value FROM fair_clock)) + total.cost,
+        admitted_jobs = l.admitted_jobs + total.jobs,
+        admitted_bytes = l.admitted_bytes + total.bytes
+    FROM (SELECT tenant_id, sum(cost)::bigint AS cost, count(*) AS jobs,
+                 sum(bytes) AS bytes
+          FROM cost JOIN lanes USING (tenant_id) GROUP BY tenant_id) total
     WHERE l.tenant_id = total.tenant_id
     RETURNING l.tenant_id, l.tail - total.cost AS start
 ), tagged AS (
-    SELECT c.id, (m.start + sum(c.cost) OVER (PARTITION BY c.tenant_id ORDER BY c.id)
+    SELECT c.id, c.bytes, (m.start + sum(c.cost) OVER (PARTITION BY c.tenant_id ORDER BY c.id)
                   - c.cost)::bigint + c.aside AS tag
     FROM cost c JOIN moved m USING (tenant_id)
 ), jobs AS (
     INSERT INTO job (id, tenant_id, state, deadline, tag, tier, routing_reason, tokens,
-                     threshold, characters, options, delivery, created_at)
+                     threshold, characters, options, delivery, created_at, text_bytes)
     SELECT a.id, a.tenant_id, 'queued', a.deadline, tagged.tag, a.tier,
            a.routing_reason, a.tokens, a.threshold, a.characters, a.options,
-           a.delivery, coalesce(a.created_at, statement_timestamp())
+           a.delivery, coalesce(a.created_at, statement_timestamp()), tagged.bytes
     FROM admitted a JOIN tagged USING (id)
     RETURNING id
 ), inputs AS (
