@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.chaos.checker import check
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.plan import RESULTS, Plan, new_seed, read_faults
-from tests.chaos.proving import prove
+from tests.chaos.proving import is_proven, prove
 from tests.chaos.results import write_result
 from tests.chaos.run import run
 from tests.chaos.small_disk import DiskRefused
@@ -102,15 +102,22 @@ def _mutants(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="MUTANT", help=", ".join(MUTANTS))
     parser.add_argument("--seed", type=int)
     parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--twins", action="store_true", help="run the sound ones too")
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args(arguments)
     unknown = set(asked.names) - set(MUTANTS)
     if unknown:
         raise ValueError(f"unknown mutants: {', '.join(sorted(unknown))}")
     seed = new_seed() if asked.seed is None else asked.seed
-    proofs = prove(asked.names or list(MUTANTS), seed=seed, times=asked.times, say=say)
-    write_result(asked.out, "mutants", {"proofs": proofs})
-    return 0 if all(proof["caught"] == proof["runs"] for proof in proofs) else 1
+    proofs = prove(
+        asked.names or list(MUTANTS),
+        seed=seed,
+        times=asked.times,
+        with_twins=asked.twins,
+        say=say,
+    )
+    write_result(asked.out, f"mutants-{seed}", {"seed": seed, "proofs": proofs})
+    return 0 if all(map(is_proven, proofs)) else 1
 
 
 def _soak(arguments: list[str]) -> int:

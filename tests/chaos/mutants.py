@@ -37,6 +37,10 @@ class Mutant:
     sql: str = ""
     faults: tuple[str, ...] = ("kill", "stop")
     targets: str = "worker"
+    every: float = 1.0
+    jobs: int = 150
+    engine_seconds: float = 0.6
+    environment: Mapping[str, str] = field(default_factory=dict)
     habits: Mapping[str, float] = field(default_factory=dict)
     latency: Mapping[str, float] = field(default_factory=dict)
 
@@ -50,7 +54,7 @@ _CHUNKS: Final = "jobs.store.chunk_store"
 _LATE_DELIVERIES: Final = """
     left = {row.id: State(row.state) for row in rows}
     import asyncio
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.6)
     await tx.execute(text(
         "INSERT INTO delivery (event_id, job_id, tenant_id, kind, receiver, lane) "
         "SELECT e.id, j.id, j.tenant_id, 'webhook', j.delivery ->> 'webhook_url', "
@@ -76,11 +80,22 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
                 old="ON h.id = g.id AND h.fence = g.fence",
                 new="ON h.id = g.id",
             ),
+            Change(
+                module=_LEAVE,
+                old="WHERE j.id = leaving.id AND j.fence = leaving.fence",
+                new="WHERE j.id = leaving.id",
+                times=2,  # the sweeper's too, which has the row locked
+            ),
         ),
         faults=("stop",),
+        every=2.0,
+        # The next holder is still at work when the frozen one wakes; had it ended the
+        # job, the database would refuse the stale ending whatever the statement says.
+        engine_seconds=5.0,
         habits={"long": 0.0, "hasty": 0.0, "cancelled": 0.0, "realtime": 0.0},
-        # Between a result and the leaving lie two round trips; stops have to meet them.
         latency={"postgres-worker": 0.04},
+        # What the frozen one held finds another holder at once.
+        environment={"PRECIS_WORKER_SLOTS": "32", "PRECIS_WORKER_THREADS": "16"},
     ),
     "deliveries": Mutant(
         removes="the deliveries from the transaction of the ending",
@@ -100,6 +115,8 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
             ),
         ),
         faults=("kill",),
+        every=2.5,  # a worker has to come to work between two kills
+        jobs=250,
         habits={"realtime": 0.0, "cancelled": 0.0},
     ),
     "reconciler": Mutant(
@@ -113,6 +130,8 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
             ),
         ),
         faults=("kill",),
+        # Enough in their hands that every kill takes hints along.
+        engine_seconds=2.0,
     ),
     "idempotency": Mutant(
         removes="the unique index of the idempotency keys",
@@ -135,9 +154,15 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         removes="the row lock on the job under a chunk's write, while jobs are erased",
         expects=("erased, yet",),
         changes=(
-            Change(module=_CHUNKS, old="    ORDER BY j.id FOR SHARE OF j\n", new=""),
+            Change(
+                module=_CHUNKS,
+                old="statement_timestamp()\n    ORDER BY j.id FOR SHARE OF j\n",
+                # Between the look at the fence and the write an erasure has its time.
+                new="statement_timestamp() AND pg_sleep(0.3) IS NOT NULL\n",
+            ),
         ),
         faults=("stop",),
+        every=3.0,
         habits={"long": 0.6, "erased": 0.6, "cancelled": 0.0, "realtime": 0.0},
     ),
 }
@@ -148,7 +173,8 @@ def environment_of(name: str | None) -> dict[str, str]:
     if name is None:
         return {}
     changes = [vars(change) for change in MUTANTS[name].changes]
-    return {"PYTHONPATH": str(FOLDER), _VARIABLE: json.dumps(changes)}
+    told = {"PYTHONPATH": str(FOLDER), _VARIABLE: json.dumps(changes)}
+    return {**told, **MUTANTS[name].environment}
 
 
 def apply_to_database(name: str | None, database_url: str) -> None:

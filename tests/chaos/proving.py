@@ -4,7 +4,7 @@ The same run without a mutant has to pass: else the failures would prove nothing
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,22 +13,32 @@ from tests.chaos.mutants import MUTANTS, Mutant, misfits
 from tests.chaos.plan import Plan
 from tests.chaos.run import run
 
-_JOBS: Final = 200
 _SECONDS: Final = 25.0
 # A mutant that loses jobs never drains; whoever is only slow has drained by then.
 _DRAIN_SECONDS: Final = 25.0
 
 
 def prove(
-    names: Sequence[str], *, seed: int, times: int, say: Callable[[str], None]
+    names: Sequence[str],
+    *,
+    seed: int,
+    times: int,
+    with_twins: bool,
+    say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """Run each so many times; tells how often it was caught, and for what."""
+    """Run each so many times; tells how often it was caught, and for what.
+
+    With twins, the same runs on the sound system as well, none of which may fail.
+    """
     if unfit := misfits():
         raise ValueError("the source has changed under these: " + "; ".join(unfit))
     proofs = []
     for name in names:
         proof = {"mutant": name, "removes": MUTANTS[name].removes, "runs": times}
         seen = [_run_one(name, seed + number, say) for number in range(times)]
+        if with_twins:
+            sound = [_run_twin(name, seed + number, say) for number in range(times)]
+            proof["sound twins that passed"] = sum(sound)
         proof["caught"] = sum(bool(reasons) for reasons in seen)
         proof["reasons"] = seen
         proofs.append(proof)
@@ -36,19 +46,35 @@ def prove(
     return proofs
 
 
+def is_proven(proof: Mapping[str, Any]) -> bool:
+    runs = proof["runs"]
+    passed = proof.get("sound twins that passed", runs)
+    return bool(proof["caught"] == runs == passed)
+
+
 def plan_for(mutant: Mutant, *, seed: int, name: str | None) -> Plan:
     """The run that brings this mutant to light; without a name, its sound twin."""
     return Plan(
-        jobs=_JOBS,
+        jobs=mutant.jobs,
         seconds=_SECONDS,
         seed=seed,
         faults=mutant.faults,
         targets=mutant.targets,
+        every=mutant.every,
+        engine_seconds=mutant.engine_seconds,
         drain_seconds=_DRAIN_SECONDS,
         habits=replace(Habits(), **dict(mutant.habits)),
         latency=mutant.latency,
         mutant=name,
     )
+
+
+def _run_twin(name: str, seed: int, say: Callable[[str], None]) -> bool:
+    mutant = MUTANTS[name]
+    plan = replace(plan_for(mutant, seed=seed, name=None), drain_seconds=120)
+    outcome = asyncio.run(run(plan))
+    say(f"{name}, its sound twin with seed {seed}: {outcome.report.lines()[-1]}")
+    return outcome.report.is_good
 
 
 def _run_one(name: str, seed: int, say: Callable[[str], None]) -> list[str]:
