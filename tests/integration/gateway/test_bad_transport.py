@@ -146,7 +146,7 @@ async def test_13_a_compressed_body_is_refused_unread(house: House) -> None:
     ("path", "allowed"),
     [
         ("/v1/summaries", {"GET", "POST"}),
-        ("/v1/summaries/sum_0", {"GET"}),
+        ("/v1/summaries/sum_0", {"GET", "DELETE"}),
         ("/v1/summaries/sum_0/cancel", {"POST"}),
         ("/v1/webhook-endpoints/we_0", {"GET", "DELETE"}),
         ("/healthz", {"GET"}),

@@ -11,7 +11,7 @@ from jobs.operations.claim import CLAIM_SQL
 from jobs.operations.leave import LEAVE_SQL, SWEEP_SQL
 from jobs.operations.wait import EXPIRE_SQL, WAKE_SQL
 from plumbing.database import Database
-from tests.builders import a_tenant
+from tests.builders import a_tenant, by_force
 
 LOAD = """
 INSERT INTO job (id, tenant_id, state, fence, attempt, lease_until, worker_id, run_at,
@@ -62,8 +62,8 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any], str]] = {
 
 async def test_hot_statements_use_their_indexes(database: Database) -> None:
     tenant = await a_tenant(database)
+    await by_force(database, LOAD, tenant=tenant.id)
     async with database.statement() as tx:
-        await tx.execute(text(LOAD), {"tenant": tenant.id})
         await tx.execute(text("VACUUM ANALYZE job"))
     for name, (statement, values, index) in STATEMENTS.items():
         plan = await _explain(database, statement, values)
