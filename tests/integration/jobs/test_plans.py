@@ -10,6 +10,7 @@ from sqlalchemy import text
 from jobs.operations.claim import CLAIM_SQL
 from jobs.operations.leave import LEAVE_SQL, SWEEP_SQL
 from jobs.operations.wait import EXPIRE_SQL, WAKE_SQL
+from jobs.store.rows import as_rows
 from plumbing.database import Database
 from tests.builders import a_tenant, by_force
 
@@ -31,12 +32,6 @@ CROSS JOIN LATERAL (SELECT CASE WHEN n % 10 < 5 THEN 'queued' WHEN n % 10 < 6 TH
     WHEN n % 1000 = 777 THEN 'running' WHEN n % 10 = 9 THEN 'failed'
     ELSE 'succeeded' END AS state) s
 """
-LEAVE_ARRAYS = (
-    *("ids", "fences", "wishes", "counts", "retry_after", "error_codes"),
-    *("summaries", "citations", "prompt_tokens", "completion_tokens"),
-    *("provenance", "warnings"),
-)
-NO_ROWS: dict[str, Any] = {name: [] for name in LEAVE_ARRAYS}
 STATEMENTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "claim": (
         CLAIM_SQL,
@@ -54,7 +49,7 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "expire": (EXPIRE_SQL, {}, "job_deadline"),
     "leave": (
         LEAVE_SQL,
-        NO_ROWS | {"ids": [uuid4()], "fences": [1], "wishes": ["queued"]},
+        {"departures": as_rows([{"id": uuid4(), "fence": 1, "wish": "queued"}])},
         "job_pkey",
     ),
 }
