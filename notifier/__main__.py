@@ -9,6 +9,7 @@ import sys
 
 import structlog
 
+from jobs.master_key import require_master_key
 from notifier.courier import Courier
 from notifier.lanes import LaneWatch
 from notifier.mail import Sender
@@ -64,6 +65,7 @@ async def _notify(
     await health.start()
     log.info("notifier.started", health_port=health.port)
     try:
+        await require_master_key(database, master_key, stop=stop)
         await supervise_loops(
             stop,
             _loop(settings, courier, database=database, metrics=metrics),

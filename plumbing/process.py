@@ -3,7 +3,8 @@
 SIGTERM and SIGINT set one event that everything below waits on; nothing below knows
 about signals. An exception that reaches this edge is a bug or a lost part: it is
 logged with its trace and the process ends with status 1, for whoever started it to
-start it again.
+start it again. Settings that turn out to be wrong end it with status 2: a new start
+would not help.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from typing import Protocol
 
 import structlog
 import uvloop
+
+from plumbing.settings import SettingsRefused
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -73,6 +76,9 @@ async def _run_to_the_edge(main: Main) -> int:
     _listen_for_signals(stop)
     try:
         await main(stop)
+    except SettingsRefused as error:
+        log.error("process.refused", reason=str(error))  # noqa: TRY400 - no trace helps
+        return 2
     except Exception:
         log.exception("process.failed")
         return 1

@@ -19,6 +19,7 @@ import structlog
 import uvloop
 
 from jobs.counting import TokenCounter
+from jobs.master_key import require_master_key
 from jobs.messages.hint import ClaimRequest
 from plumbing.database import Database, DatabaseUnavailable
 from plumbing.engine_client import EngineClient
@@ -28,6 +29,7 @@ from plumbing.engine_pool import EnginePool
 from plumbing.health import HealthServer
 from plumbing.process import sleep_or_stop
 from plumbing.sealing import MasterKey
+from plumbing.settings import SettingsRefused
 from workers.batch.attempt import Tools
 from workers.batch.engine_calls import EngineCalls
 from workers.batch.holder import Holder
@@ -95,7 +97,10 @@ class Runtime:
     def _end_process_if_broken(self, main: asyncio.Task[None]) -> None:
         error = main.exception()
         if error is not None:
-            log.error("process.failed", exc_info=error)
+            if isinstance(error, SettingsRefused):
+                log.error("process.refused", reason=str(error))
+            else:
+                log.error("process.failed", exc_info=error)
             os.kill(os.getpid(), signal.SIGTERM)
 
     async def _live(self) -> None:
@@ -118,6 +123,7 @@ class Runtime:
         ]
         try:
             served = await self._find_engines(clients)
+            await require_master_key(database, self._master_key, stop=self._stop)
             if served is not None:
                 await self._serve(database, clients, served)
         finally:

@@ -390,7 +390,7 @@ async def test_a_worker_outlives_a_database_that_is_away_at_its_start(
         worker = batch.processes.start("workers.batch", environment=batch.environment)
 
         async def has_found_engines() -> bool:
-            return "heartbeat.failed" in worker.log.read_text()
+            return "master_key.unchecked" in worker.log.read_text()
 
         try:
             await until(has_found_engines)
