@@ -7,6 +7,7 @@
 from precis.client.asynchronous import AsyncClient
 from precis.client.blocking import Client
 from precis.client.endpoint import Delivery, DeliveryAttempt, WebhookEndpoint
+from precis.client.erasure import ErasedStore, Erasure
 from precis.client.errors import (
     AnswerGarbled,
     Busy,
@@ -47,6 +48,8 @@ __all__ = [
     "Conflict",
     "Delivery",
     "DeliveryAttempt",
+    "ErasedStore",
+    "Erasure",
     "FieldProblem",
     "Forbidden",
     "Gone",

@@ -1,4 +1,4 @@
-"""`precis status`, `result`, `list` and `cancel`: summaries that the service has already."""
+"""`precis status`, `result`, `list`, `cancel`, `delete`: summaries that are there already."""
 
 import itertools
 from enum import StrEnum
@@ -144,6 +144,25 @@ def cancel(
         show(f"{summary.id} ended as {summary.status}")
     else:
         show(f"{summary.id} is asked to end; its worker will hear of it")
+
+
+def delete(
+    summary_id: IdArgument,
+    *,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Erase a text, its summary and all else that is held of it, for good.
+
+    A job that still runs is cancelled. Example:
+    `precis delete sum_0199a1b2c3d47e8f9a0b1c2d3e4f5a6b`
+    """
+    with open_client(data) as client:
+        erasure = client.delete(summary_id)
+    if as_json:
+        show_json(erasure.raw)
+    else:
+        show(f"{erasure.summary_id} was erased; the receipt is {erasure.id}")
 
 
 def _show_partial(client: Client, summary_id: str, *, as_json: bool) -> None:

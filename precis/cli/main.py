@@ -12,6 +12,7 @@ import typer
 from plumbing.settings import SettingsRefused
 from precis.cli import following, running
 from precis.cli.admin import admin
+from precis.cli.erasures import erasures
 from precis.cli.exits import MEANINGS, CommandRefused, Exit, Verdict, judge
 from precis.cli.summarizing import summarize
 from precis.client.errors import Busy, PrecisError
@@ -52,9 +53,11 @@ app.command()(following.status)
 app.command()(following.result)
 app.command("list")(following.list_summaries)
 app.command()(following.cancel)
+app.command()(following.delete)
 app.command()(running.up)
 app.command()(running.demo)
 app.command()(running.migrate)
+app.add_typer(erasures, name="erasures")
 app.add_typer(admin, name="admin")
 
 

@@ -11,6 +11,7 @@ from typing import Self, Unpack
 from precis.client import flows
 from precis.client.connection import DEFAULT_TIMEOUT, Access, Connection
 from precis.client.endpoints import WebhookEndpoints
+from precis.client.erasure import Erasure
 from precis.client.flows import OnProgress
 from precis.client.page import ListOptions
 from precis.client.requests import SubmitOptions
@@ -131,6 +132,17 @@ class Client:
     def cancel(self, summary_id: str) -> Summary:
         """Ask for the end of a job; it may be repeated."""
         return self._connection.run(flows.cancel(summary_id, patience=self._patience))
+
+    def delete(self, summary_id: str) -> Erasure:
+        """Erase text, summary and all else that is held of it; a live job is cancelled.
+
+        It cannot be undone. The receipt says what is gone when; it may be repeated.
+        """
+        return self._connection.run(flows.delete(summary_id, patience=self._patience))
+
+    def erasure(self, erasure_id: str) -> Erasure:
+        """The receipt of an erasure, again."""
+        return self._connection.run(flows.erasure(erasure_id, patience=self._patience))
 
     def list(self, **options: Unpack[ListOptions]) -> Iterator[Summary]:
         """Summaries, the newest first; pages are fetched as they are needed."""

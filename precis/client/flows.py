@@ -9,15 +9,18 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 import httpx
 
 from precis.client import requests
+from precis.client.erasure import Erasure
 from precis.client.errors import JobFailed
 from precis.client.page import ListOptions, Page
 from precis.client.parsing import (
     Body,
     parse,
+    read_erasure,
     read_page,
     read_partial,
     read_result,
@@ -127,6 +130,16 @@ def partial(summary_id: str, *, patience: Patience) -> Flow[Partial]:
 def cancel(summary_id: str, *, patience: Patience) -> Flow[Summary]:
     request = requests.cancel(summary_id)
     return (yield from ask(request, read_summary, patience=patience))
+
+
+def delete(summary_id: str, *, patience: Patience) -> Flow[Erasure]:
+    request = requests.delete(summary_id)
+    return (yield from ask(request, read_erasure, patience=patience))
+
+
+def erasure(erasure_id: str, *, patience: Patience) -> Flow[Erasure]:
+    request = requests.get("/v1/erasures/" + quote(erasure_id, safe=""))
+    return (yield from ask(request, read_erasure, patience=patience))
 
 
 def summary_page(

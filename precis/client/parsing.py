@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from precis.client.endpoint import Delivery, DeliveryAttempt, WebhookEndpoint
+from precis.client.erasure import ErasedStore, Erasure
 from precis.client.errors import AnswerGarbled
 from precis.client.page import Page
 from precis.client.problem import read_problem
@@ -81,6 +82,17 @@ def read_partial(body: Body) -> Partial:
     return Partial(sections=sections, is_complete=body["complete"], raw=body)
 
 
+def read_erasure(body: Body) -> Erasure:
+    return Erasure(
+        id=body["id"],
+        summary_id=body["summary_id"],
+        requested_at=datetime.fromisoformat(body["requested_at"]),
+        erased_at=datetime.fromisoformat(body["erased_at"]),
+        stores=tuple(_store(each) for each in body["stores"]),
+        raw=body,
+    )
+
+
 def read_endpoint(body: Body) -> WebhookEndpoint:
     return WebhookEndpoint(
         id=body["id"],
@@ -127,6 +139,15 @@ def _coverage(quality: Body | None) -> float | None:
 
 def _citations(shown: list[Body] | None) -> tuple[Citation, ...]:
     return tuple(Citation(**_pick(each, Citation)) for each in shown or ())
+
+
+def _store(body: Body) -> ErasedStore:
+    return ErasedStore(
+        store=body["store"],
+        data=tuple(body["data"]),
+        state=body["state"],
+        gone_at=_time(body["gone_at"]),
+    )
 
 
 def _attempt(body: Body) -> DeliveryAttempt:

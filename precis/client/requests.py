@@ -88,6 +88,10 @@ def cancel(summary_id: str) -> Request:
     return Request(method="POST", path=summary_path(summary_id) + "/cancel")
 
 
+def delete(summary_id: str) -> Request:
+    return Request(method="DELETE", path=summary_path(summary_id))
+
+
 def page(path: str, options: ListOptions, *, cursor: str | None) -> Request:
     """One page of a list; the filters go along with every cursor."""
     statuses = options.get("status", ())
