@@ -52,9 +52,14 @@ async def _serve_checked(
     )
     await asyncio.wait([checking], timeout=_PATIENCE.total_seconds())
     if not (checking.done() and checking.exception()):
-        checking.add_done_callback(lambda done: done.exception() and stop.set())
+        checking.add_done_callback(lambda done: _stop_if_wrong(done, stop))
         await serve(app, gateway, stop=stop)
     await checking
+
+
+def _stop_if_wrong(done: asyncio.Task[None], stop: asyncio.Event) -> None:
+    if not done.cancelled() and done.exception() is not None:
+        stop.set()
 
 
 if __name__ == "__main__":

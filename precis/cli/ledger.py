@@ -34,11 +34,9 @@ async def export(file: str, *, since: datetime | None) -> int:
             return await _export(database, stream, since=since)
 
 
-async def replay_all(
-    file: str, *, on_unknown: Callable[[str], None]
-) -> Counter[Replayed]:
+async def replay_all(file: str, *, on_unknown: Callable[[str], None]) -> Counter[str]:
     """Carry out every line's erasure; a line that is none ends it with its number."""
-    met = Counter[Replayed]()
+    met = Counter[str]()
     async with open_database(read_settings(DatabaseSettings)) as database:
         with _reading(file) as stream:
             for number, line in enumerate(stream, start=1):
