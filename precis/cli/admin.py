@@ -14,7 +14,7 @@ import typer
 
 from jobs.api_keys import parse_api_key
 from jobs.ids import TENANT, show_id
-from precis.cli import auditing, bulk, pausing
+from precis.cli import auditing, bulk, pausing, rotating
 from precis.cli.exits import CommandRefused, Exit
 from precis.screen.showing import say, show, show_json
 
@@ -42,6 +42,7 @@ admin.command()(pausing.paused)
 admin.command()(bulk.requeue)
 admin.command()(bulk.fail)
 admin.command()(auditing.audit)
+admin.command()(rotating.rotate_master_key)
 
 
 @admin.command()
