@@ -5,10 +5,10 @@ sees a moment without its rights. Row security is touched only where it differs,
 that locks the table. Logins are `logins`' part.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, exc, text
 
 from migrations.rights import CALLER, PRIVATE, RIGHTS, Rights
 
@@ -24,7 +24,7 @@ class RightsRefused(Exception):
 
 def grant_rights(connection: Connection) -> None:
     """Make what is missing, take all rights away and give those that are listed."""
-    _require_roles(connection)
+    _make_roles(connection)
     for table, visible in PRIVATE.items():
         _narrow(connection, table, visible)
     roles = ", ".join(ROLES)
@@ -39,68 +39,54 @@ def grant_rights(connection: Connection) -> None:
             _run(connection, statement)
 
 
-def role_statements() -> list[str]:
-    """What makes the roles, for whoever may; nothing in it is a secret."""
-    made = [f"CREATE ROLE {role} NOLOGIN NOINHERIT" for role in ROLES]
-    return made + [f"GRANT {inner} TO {outer}" for outer, inner in _BECOMES.items()]
-
-
 def _grants(role: str, rights: Rights) -> Iterator[str]:
     for name, granted in rights.items():
         kind = "SEQUENCE " if name in _SEQUENCES else ""
         yield f"GRANT {granted} ON {kind}{name} TO {role}"
 
 
-def _require_roles(connection: Connection) -> None:
-    if _missing_roles(connection) and not _may_make_roles(connection):
-        raise RightsRefused(_remedy())
-    for role in _missing_roles(connection):
-        _run(connection, _MAKE.format(role=role))
-    for outer, inner in _BECOMES.items():
-        if not _is_member(connection, outer, inner):
-            _run(connection, f"GRANT {inner} TO {outer}")
-    _keep_owner_seeing(connection)
+def _make_roles(connection: Connection) -> None:
+    missing = list(_missing(connection))
+    try:
+        for statement in missing:
+            _run(connection, _UNLESS_THERE.format(statement=statement))
+    except exc.ProgrammingError as error:
+        raise RightsRefused(_remedy(missing)) from error
 
 
 # Roles belong to the whole server: another database of it may make them just now.
-_MAKE: Final = """
+_UNLESS_THERE: Final = """
 DO $$ BEGIN
-    CREATE ROLE {role} NOLOGIN NOINHERIT;
+    {statement};
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$
 """
 
 
-def _keep_owner_seeing(connection: Connection) -> None:
-    """Let who migrates act as operator: forced row security binds the owner as well."""
+def _missing(connection: Connection) -> Iterator[str]:
+    """What makes the roles and memberships that are not there; none of it is secret."""
+    for role in ROLES:
+        if not _exists(connection, role):
+            yield f"CREATE ROLE {role} NOLOGIN NOINHERIT"
+    for outer, inner in _BECOMES.items():
+        if not _is_member(connection, outer, inner):
+            yield f"GRANT {inner} TO {outer}"
     user, is_superuser = connection.execute(
         text("SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user")
     ).one()
+    # Forced row security binds the owner of the tables as well, who migrates.
     if not is_superuser and not _is_member(connection, user, "precis_operator"):
-        _run(connection, "GRANT precis_operator TO CURRENT_USER")
+        yield f'GRANT precis_operator TO "{user}"'
 
 
-def _missing_roles(connection: Connection) -> list[str]:
-    found = connection.scalars(
-        text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)"),
-        {"roles": list(ROLES)},
+def _exists(connection: Connection, role: str) -> bool:
+    found = connection.scalar(
+        text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}
     )
-    return [role for role in ROLES if role not in set(found)]
-
-
-def _may_make_roles(connection: Connection) -> bool:
-    return bool(
-        connection.scalar(
-            text(
-                "SELECT rolsuper OR rolcreaterole FROM pg_roles"
-                " WHERE rolname = current_user"
-            )
-        )
-    )
+    return found is not None
 
 
 def _is_member(connection: Connection, member: str, role: str) -> bool:
-    """Whether the one belongs to the other by a grant of its own."""
     found = connection.scalar(
         text(
             "SELECT 1 FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
@@ -151,11 +137,9 @@ def _run(connection: Connection, statement: str) -> None:
     connection.exec_driver_sql(statement)
 
 
-def _remedy() -> str:
-    user_free = ";\n  ".join(role_statements())
+def _remedy(missing: Sequence[str]) -> str:
     return (
         "The user of PRECIS_DATABASE_URL may not make the roles that the processes need."
-        " Let one who may run this once (or give the user CREATEROLE), then repeat:\n"
-        f"  {user_free};\n"
-        "  GRANT precis_operator TO <the user that migrates>;"
+        " Let one who may run this once, then repeat:\n"
+        + "\n".join(f"  {statement};" for statement in missing)
     )
