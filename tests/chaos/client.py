@@ -35,7 +35,7 @@ class Habits:
     hasty: float = 0.05
     """With a deadline of a few seconds."""
     cancelled: float = 0.06
-    erased: float = 0.0
+    erased: float = 0.03
     watched: float = 0.1
 
 
