@@ -9,8 +9,9 @@ from typing import Self
 class Listening:
     """Every connection is a task of its own; all end with the test."""
 
-    connections: int = 0
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    connections: int = field(default=0, init=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _lines: list[asyncio.StreamWriter] = field(default_factory=list, init=False)
 
     async def converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -33,6 +34,10 @@ class Listening:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for line in self._lines:
+            line.transport.abort()  # a close would wait for what nobody reads
+        self._lines.clear()
+        await asyncio.sleep(0)
 
     @property
     def port(self) -> int:
@@ -43,6 +48,7 @@ class Listening:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.connections += 1
+        self._lines.append(writer)
         task = asyncio.get_running_loop().create_task(self.converse(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
