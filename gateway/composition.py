@@ -10,12 +10,14 @@ from typing import Final
 
 from gateway.context import Gateway
 from gateway.parts.authentication import KeyRing
+from gateway.parts.backlog import Backlog, Limits
 from gateway.parts.bodies import BodyReader
 from gateway.parts.engines import RealtimeEngines
 from gateway.parts.pauses import Pauses
 from gateway.parts.recording import Recorder
 from gateway.parts.watcher import Watcher
 from gateway.settings import GatewaySettings
+from jobs.store.backlog_store import Load
 from plumbing.database import Database
 from plumbing.sealing import MasterKey
 
@@ -37,8 +39,10 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     engines = RealtimeEngines(settings)
     watcher = Watcher(database)
     pauses = Pauses(database)
+    backlog = Backlog(database, limits=_limits(settings))
     try:
         pauses.start()
+        backlog.start()
         await engines.start()
         yield Gateway(
             settings=settings,
@@ -50,10 +54,21 @@ async def open_gateway(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             recorder=Recorder(database),
             watcher=watcher,
             pauses=pauses,
-            bodies=BodyReader(max_bytes=settings.body_max_bytes),
+            backlog=backlog,
+            bodies=BodyReader(
+                max_bytes=settings.body_max_bytes, all_bytes=settings.bodies_max_bytes
+            ),
         )
     finally:
+        await backlog.close()
         await pauses.close()
         await watcher.close()
         await engines.stop()
         await database.close()
+
+
+def _limits(settings: GatewaySettings) -> Limits:
+    return Limits(
+        tenant=Load(settings.tenant_waiting_jobs, settings.tenant_waiting_bytes),
+        whole=Load(settings.waiting_jobs, settings.waiting_bytes),
+    )

@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import Request
 
 from gateway.parts.authentication import KeyRing
+from gateway.parts.backlog import Backlog
 from gateway.parts.bodies import BodyReader
 from gateway.parts.engines import RealtimeEngines
 from gateway.parts.pauses import Pauses
@@ -36,6 +37,7 @@ class Gateway:
     recorder: Recorder
     watcher: Watcher
     pauses: Pauses
+    backlog: Backlog
     bodies: BodyReader
 
     def for_tenant(self, tenant_id: UUID) -> AbstractAsyncContextManager[Transaction]:

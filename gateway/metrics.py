@@ -30,6 +30,13 @@ HANDED_OVER: Final = Counter(
     "at its limit; `output_unusable`: look at the model.",
     ["reason"],
 )
+TURNED_AWAY: Final = Counter(
+    "precis_gateway_turned_away_total",
+    "Requests refused for want of room, by code. `quota_exceeded`: one tenant brings "
+    "more than it may; `temporary_reduced_capacity`: add workers or engines; "
+    "`storage_full`: make room on Postgres's disk now.",
+    ["code"],
+)
 TEXT_TOKENS: Final = Counter(
     "precis_gateway_tokens_total",
     "Tokens of accepted texts by tier. The work that the engines have before them.",

@@ -33,6 +33,15 @@ class GatewaySettings(DatabaseSettings, EngineSettings, SecretSettings):
 
     text_max_characters: int = Field(default=5_000_000, ge=1)
     body_max_bytes: int = Field(default=32_000_000, ge=1)
+    bodies_max_bytes: int = Field(default=256_000_000, ge=1)
+    """Memory for the bodies of all requests under way."""
+
+    tenant_waiting_jobs: int = Field(default=100_000, ge=1)
+    """How many jobs of one tenant may wait in batch; more are refused with 429."""
+    tenant_waiting_bytes: int = Field(default=10_000_000_000, ge=1)
+    waiting_jobs: int = Field(default=1_000_000, ge=1)
+    """How many jobs may wait in all; more are refused with 503."""
+    waiting_bytes: int = Field(default=50_000_000_000, ge=1)
 
     webhook_allow_networks: Networks = ()
     """Exempt from the https, port and address rules of webhook URLs."""

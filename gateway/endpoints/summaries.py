@@ -84,6 +84,8 @@ _PROBLEMS: Final = problem_responses(
     "realtime_unavailable",
     "model_output_invalid",
     "database_unavailable",
+    "quota_exceeded",
+    "temporary_reduced_capacity",
     "storage_full",
 )
 
@@ -143,7 +145,7 @@ async def _order(
     request: Request, caller: Caller, preferences: Preferences, *, gateway: Gateway
 ) -> Outcome:
     """A call of its own, so that its end lets go of the body: who waits holds none."""
-    async with gateway.bodies.reading(request) as raw:
+    async with gateway.bodies.reading(request, tenant_id=caller.tenant_id) as raw:
         return await take_order(
             raw, request, caller=caller, preferences=preferences, gateway=gateway
         )

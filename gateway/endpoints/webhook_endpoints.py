@@ -92,7 +92,7 @@ async def create_webhook_endpoint(request: Request) -> Response:
     caller = await authenticate(request)
     read_parameters(request.query_params.multi_items())
     gateway = gateway_of(request)
-    async with gateway.bodies.reading(request) as raw:
+    async with gateway.bodies.reading(request, tenant_id=caller.tenant_id) as raw:
         wanted = read_part(EndpointBody, read_json(raw))
     url = _checked_url(wanted.url, gateway)
     endpoint_id, secret = new_id(), new_secret()

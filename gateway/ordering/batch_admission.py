@@ -11,6 +11,7 @@ from gateway.ordering.routing import Route
 from jobs.job import Job
 from jobs.operations.idempotency import clear_lapsed_key
 from jobs.operations.submit import Submission
+from jobs.store.backlog_store import Load
 from jobs.store.sealed import JobSeal
 from plumbing.sealing import DataKey
 
@@ -20,8 +21,11 @@ async def admit(
 ) -> Job | None:
     """Commit the job; None: its idempotency key is taken, and nothing was written.
 
+    Raises `RequestRefused` where too much waits already. Until Postgres tells what was
+    stored, a text counts with its characters.
     `is_reserved`: a realtime call that is handed over holds the key already.
     """
+    gateway.backlog.admit(order.tenant_id, Load(1, len(order.wanted.text)))
     seal = JobSeal(order.job_id, DataKey.generate())
     new = order.new_job(route, wrapped_key=seal.wrapped(gateway.master_key))
     sealed_text = seal.seal_text(order.wanted.text)

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Scope
 
+from gateway.metrics import TURNED_AWAY
 from gateway.problems.catalogue import CODE_OF_ERROR, PROBLEMS
 from jobs.errors import JobError, KeyOutstanding
 from jobs.messages.problem import problem_type
@@ -124,8 +125,9 @@ def handle_problems(app: FastAPI) -> None:
 
     async def database(request: Request, error: DatabaseUnavailable) -> Response:
         is_full = isinstance(error, StorageFull)
-        refusal = RequestRefused("storage_full" if is_full else "database_unavailable")
-        return problem_response(request.scope, refusal)
+        code = "storage_full" if is_full else "database_unavailable"
+        TURNED_AWAY.labels(code).inc()
+        return problem_response(request.scope, RequestRefused(code))
 
     async def http(request: Request, error: HTTPException) -> Response:
         return problem_response(request.scope, _of_http_error(request, error))

@@ -83,6 +83,18 @@ _CAPACITY: Final = {
         "Repeat after `Retry-After` with the same Idempotency-Key.",
         retryable=True,
     ),
+    "quota_exceeded": Problem(
+        429,
+        "As many of your jobs wait as may wait",
+        "Repeat after `Retry-After`, when some have begun. Nothing was stored.",
+        retryable=True,
+    ),
+    "temporary_reduced_capacity": Problem(
+        503,
+        "As much waits as the service takes on",
+        "Repeat after `Retry-After`. Nothing was stored.",
+        retryable=True,
+    ),
     "storage_full": Problem(
         503,
         "There is no room to store jobs now",
