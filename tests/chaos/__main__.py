@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 from tests.chaos.checker import check
+from tests.chaos.figures import record_chaos, record_mutants, record_soak
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.plan import RESULTS, Plan, new_seed, read_faults
 from tests.chaos.proving import is_proven, prove
-from tests.chaos.results import write_result
+from tests.chaos.result_file import write_result
 from tests.chaos.run import run
 from tests.chaos.small_disk import DiskRefused
 from tests.chaos.soak import soak
@@ -64,7 +65,10 @@ def _run(arguments: list[str]) -> int:
     say(f"written to {path}")
     for line in outcome.report.lines():
         say(line)
-    return 0 if outcome.report.is_good else 1
+    if not outcome.report.is_good:
+        return 1
+    record_chaos(outcome)
+    return 0
 
 
 def _parser(arguments: list[str]) -> argparse.Namespace:
@@ -117,7 +121,10 @@ def _mutants(arguments: list[str]) -> int:
         say=say,
     )
     write_result(asked.out, f"mutants-{seed}", {"seed": seed, "proofs": proofs})
-    return 0 if all(map(is_proven, proofs)) else 1
+    if not all(map(is_proven, proofs)):
+        return 1
+    record_mutants(proofs, seed=seed)
+    return 0
 
 
 def _soak(arguments: list[str]) -> int:
@@ -128,7 +135,10 @@ def _soak(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     result, is_good = asyncio.run(soak(minutes=asked.minutes, seed=asked.seed, say=say))
     say(f"written to {write_result(asked.out, 'soak', result)}")
-    return 0 if is_good else 1
+    if not is_good:
+        return 1
+    record_soak(result, minutes=asked.minutes, seed=asked.seed)
+    return 0
 
 
 if __name__ == "__main__":
