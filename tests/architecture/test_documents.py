@@ -35,6 +35,10 @@ LINK = re.compile(r"\[[^\]\n]*\]\(\s*<?([^)>\s]+)>?[^)]*\)")
 HEADING = re.compile(r"^#{1,6} +(.+?)\s*$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 OUTSIDE = ("http://", "https://", "mailto:")
+NAMED = re.compile(
+    r"`((?:precis|gateway|realtime|workers|notifier|jobs|plumbing|migrations|deploy|docs"
+    r"|tests|benchmarks)/[\w./-]*)`"
+)
 CALL = re.compile(r"^\| `([A-Z]+ /[^`]*)` \|", re.MULTILINE)
 ROW = re.compile(r"^\| `([a-z_]+)` \| (.+) \|$", re.MULTILINE)
 COMMAND = re.compile(r"^\| `precis ([^`]+)`", re.MULTILINE)
@@ -67,6 +71,12 @@ def _leads_nowhere(page: Path, link: str) -> bool:
 def test_every_link_leads_somewhere(page: Path) -> None:
     links = [link for link in LINK.findall(_text(page)) if not link.startswith(OUTSIDE)]
     assert [link for link in links if _leads_nowhere(page, link)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    named = {each for each in NAMED.findall(_text(page)) if "/results/" not in each}
+    assert sorted(each for each in named if not (ROOT / each).exists()) == []
 
 
 def _commands(command: Any, *words: str) -> Iterator[str]:
