@@ -1,4 +1,4 @@
-"""What the fault tests share: a Postgres that may be broken, and a tenant in it."""
+"""What the fault tests share: a Postgres and a whole batch tier that may be broken."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -7,7 +7,9 @@ import pytest
 
 from plumbing.database import Database
 from tests.builders import TenantForTests, a_tenant
+from tests.faults.open_tier import open_tier
 from tests.faults.own_postgres import OwnPostgres
+from tests.faults.tier import Tier
 from tests.fixtures.servers import make_root
 
 
@@ -39,3 +41,19 @@ async def own_database(own_postgres: OwnPostgres) -> AsyncIterator[Database]:
 @pytest.fixture
 async def own_tenant(own_database: Database) -> TenantForTests:
     return await a_tenant(own_database)
+
+
+@pytest.fixture(scope="module")
+async def kept_tier(
+    postgres_url: str, template_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Tier]:
+    folder = tmp_path_factory.mktemp("tier")
+    async with open_tier(postgres_url, template_url, folder) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def tier(kept_tier: Tier) -> Tier:
+    """It is warm and whole when the test begins."""
+    await kept_tier.heal()
+    return kept_tier
