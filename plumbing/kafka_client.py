@@ -34,6 +34,7 @@ from plumbing.own_thread import OwnThread
 from plumbing.settings import KafkaSettings
 
 T = TypeVar("T")
+Partition: Final = TopicPartition  # for those who do not import the library
 
 log = structlog.get_logger()
 
@@ -89,7 +90,10 @@ class HintProducer:
     def _send(self, topic: str, records: Sequence[Record]) -> None:
         producer = self._connect()
         try:
-            futures = [_send_one(producer, topic, record) for record in records]
+            futures = [
+                producer.send(topic, r.value, key=r.key, headers=list(r.headers))
+                for r in records
+            ]
             producer.flush(timeout=_FLUSH_MS / 1000)
             for future in futures:
                 future.get(timeout=0)
@@ -167,7 +171,7 @@ class HintConsumer:
         else:
             consumer.resume(*consumer.paused())
         batches = consumer.poll(timeout_ms=timeout_ms, max_records=max_records or 1)
-        return [_receive(record) for batch in batches.values() for record in batch]
+        return [receive(record) for batch in batches.values() for record in batch]
 
     def _commit(self, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
         try:
@@ -201,15 +205,23 @@ class _PauseOnAssignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
 async def administer(settings: KafkaSettings, call: Callable[[Any], T]) -> T:
     """Run one piece of work with an admin client that lives as long as the work."""
+    return await _with_one(KafkaAdminClient, settings, call)
 
+
+async def look_into(settings: KafkaSettings, call: Callable[[Any], T]) -> T:
+    """The same with a consumer: by default one of no group, which commits nothing."""
+    return await _with_one(KafkaConsumer, settings, call)
+
+
+async def _with_one(kind: Any, settings: KafkaSettings, call: Callable[[Any], T]) -> T:
     def connect_and_call() -> T:
-        admin = connect(KafkaAdminClient, settings)
+        client = connect(kind, settings)
         try:
-            return call(admin)
+            return call(client)
         finally:
-            admin.close()
+            client.close()
 
-    thread = _thread("kafka-admin")
+    thread = _thread(f"kafka-{kind.__name__}")
     try:
         return await thread.run(connect_and_call)
     finally:
@@ -220,13 +232,7 @@ def _thread(name: str) -> OwnThread:
     return OwnThread(name, failure=KafkaError, told_as=KafkaUnavailable)
 
 
-def _send_one(producer: KafkaProducer, topic: str, record: Record) -> Any:
-    return producer.send(
-        topic, key=record.key, value=record.value, headers=list(record.headers)
-    )
-
-
-def _receive(record: Any) -> Received:
+def receive(record: Any) -> Received:
     place = (record.topic, record.partition, record.offset)
     return Received(*place, record.key, record.value, tuple(record.headers))
 

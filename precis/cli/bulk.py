@@ -122,7 +122,7 @@ def fail(
             f"{code} is no reason that callers know; one of {', '.join(FAILURES)}.",
             status=Exit.USAGE,
         )
-    ids = [_parse_job(each) for each in job] if job else None
+    ids = [parse_job(each) for each in job] if job else None
 
     async def end(tx: "Transaction", chosen: Selection) -> list[UUID]:
         return await fail_living(tx, chosen, code=code)
@@ -186,7 +186,7 @@ async def _repeat(
         total += len(changed)
 
 
-def _parse_job(shown: str) -> UUID:
+def parse_job(shown: str) -> UUID:
     job_id = parse_id(SUMMARY, shown)
     if job_id is None:
         raise CommandRefused(

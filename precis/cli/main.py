@@ -10,8 +10,9 @@ from typing import Final
 import typer
 
 from plumbing.settings import SettingsRefused
-from precis.cli import following, running
+from precis.cli import explaining, following, running
 from precis.cli.admin import admin
+from precis.cli.dead_letters import dead_letters
 from precis.cli.erasures import erasures
 from precis.cli.exits import MEANINGS, CommandRefused, Exit, Verdict, judge
 from precis.cli.summarizing import summarize
@@ -57,6 +58,8 @@ app.command()(following.delete)
 app.command()(running.up)
 app.command()(running.demo)
 app.command()(running.migrate)
+app.command()(explaining.explain)
+app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(erasures, name="erasures")
 app.add_typer(admin, name="admin")
 
