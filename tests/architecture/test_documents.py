@@ -81,7 +81,7 @@ def test_every_file_that_is_named_is_there(page: Path) -> None:
 
 def test_the_index_of_the_decisions_has_each_once_by_its_title() -> None:
     folder = ROOT / "docs" / "decisions"
-    index = re.findall(r"\[(.+)\]\((\d{4}.+)\)", _text(folder / "README.md"))
+    index = re.findall(r"\[(.+)\]\((\d{4}[^)]+)\)", _text(folder / "README.md"))
     pages = {page.name: page for page in folder.glob("[0-9]*.md")}
     titles = {HEADING.findall(_text(page))[0]: name for name, page in pages.items()}
     assert sorted(index) == sorted(titles.items())
