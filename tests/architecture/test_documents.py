@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pytest
 from typer.main import get_command
 
 from gateway.app import create_app
 from gateway.context import Gateway
+from gateway.erasure_models import ErasedStore, ErasureView
 from gateway.problems.catalogue import PROBLEMS
 from jobs.messages.problem import FAILURES
 from notifier.signatures import new_secret, signed_headers
@@ -131,6 +132,15 @@ def test_every_refusal_and_failure_is_told_as_it_is() -> None:
         for code, each in FAILURES.items()
     ]
     assert sorted(ROW.findall(_text(ROOT / "docs" / "http.md"))) == sorted(rows)
+
+
+def test_the_receipt_that_is_shown_is_one() -> None:
+    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    receipt = ErasureView.model_validate_json(shown)
+    assert {store.store for store in receipt.stores} == {
+        *get_args(ErasedStore.model_fields["store"].annotation)
+    }
 
 
 def test_the_receiver_of_the_webhooks_page_knows_us_and_nobody_else() -> None:
