@@ -62,6 +62,21 @@ class MailSender:
             client.close()
         return outcome
 
+    async def greet(self) -> str | None:
+        """Connect, log in and leave, without a mail: why that fails, or None."""
+        client = self._client()
+        try:
+            async with asyncio.timeout(self._time_limit.total_seconds()):
+                await client.connect()
+                await _say_goodbye(client)
+        except aiosmtplib.SMTPResponseException as error:
+            return _judge(error).error
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            return _word_for(error)
+        finally:
+            client.close()
+        return None
+
     async def _hand_over(self, conversation: "_HandingOver") -> Outcome:
         try:
             async with asyncio.timeout(self._time_limit.total_seconds()):

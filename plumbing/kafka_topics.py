@@ -1,7 +1,7 @@
 """The topics that must exist, and how far the consumer group has come in them.
 
-Both are asked seldom and from outside the flow of records: at the start of the local
-stack, by tests, and by whoever wants proof that records were consumed.
+Asked seldom and from outside the flow of records: at the start of the local stack, by
+tests, and by whoever checks the parts or wants proof that records were consumed.
 """
 
 from collections.abc import Sequence
@@ -33,6 +33,20 @@ async def ensure_topics(
         admin.wait_for_topics(names)
 
     await administer(settings, create)
+
+
+async def count_partitions(
+    settings: KafkaSettings, names: Sequence[str]
+) -> dict[str, int]:
+    """Count the partitions of each topic that somebody leads; 0: there is no topic."""
+
+    def describe(admin: Any) -> dict[str, int]:
+        return {
+            topic["name"]: sum(part["leader_id"] >= 0 for part in topic["partitions"])
+            for topic in admin.describe_topics(list(names))
+        }
+
+    return await administer(settings, describe)
 
 
 async def committed_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:

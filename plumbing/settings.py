@@ -7,6 +7,7 @@ the part it configures is checked by that part.
 """
 
 import logging
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -188,6 +189,11 @@ def read_settings(kind: type[Settings], **told: Any) -> Settings:
         lines = [_tell(dict(problem)) for problem in error.errors(include_url=False)]
         # `from None`: the cause would bring a trace that says the same less well.
         raise SettingsRefused("\n".join(lines)) from None
+
+
+def list_told() -> set[str]:
+    """The names of ours in the environment, known or not; values are not looked at."""
+    return {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
 
 
 def _tell(problem: Mapping[str, Any]) -> str:

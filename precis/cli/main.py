@@ -13,6 +13,7 @@ from plumbing.settings import SettingsRefused
 from precis.cli import explaining, following, running
 from precis.cli.admin import admin
 from precis.cli.dead_letters import dead_letters
+from precis.cli.doctor import doctor
 from precis.cli.erasures import erasures
 from precis.cli.exits import MEANINGS, CommandRefused, Exit, Verdict, judge
 from precis.cli.summarizing import summarize
@@ -58,6 +59,7 @@ app.command()(following.delete)
 app.command()(running.up)
 app.command()(running.demo)
 app.command()(running.migrate)
+app.command()(doctor)
 app.command()(explaining.explain)
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(erasures, name="erasures")

@@ -64,15 +64,21 @@ class _Named(ServiceSettings):
 
 def read_told(kind: type[Settings], *, data: Path) -> Settings:
     """The settings of the environment, or of the stack in the data folder."""
-    file = data / "ready.json"
-    if read_settings(_Named).database_url is not None or not file.is_file():
-        return read_settings(kind)
-    return read_settings(kind, **told_by_stack(data))
+    if is_told_by_stack(data):
+        return read_settings(kind, **told_by_stack(data))
+    return read_settings(kind)
+
+
+def is_told_by_stack(data: Path) -> bool:
+    """Whether the data folder says where everything is, because nothing else does."""
+    is_named = read_settings(_Named).database_url is not None
+    return not is_named and (data / "ready.json").is_file()
 
 
 def told_by_stack(data: Path) -> dict[str, Any]:
     """What a running `precis up` told its processes, as far as `ready.json` says it."""
     ready = json.loads((data / "ready.json").read_text(encoding="utf-8"))
+    smtp_host, _, smtp_port = ready["smtp"].rpartition(":")
     told = {
         "database_url": ready["database_url"],
         "redis_url": ready["redis_url"],
@@ -81,6 +87,8 @@ def told_by_stack(data: Path) -> dict[str, Any]:
         "kafka_dead_letter_topic": ready["kafka"]["dead_letter_topic"],
         "realtime_engine_urls": ready["engines"]["realtime"],
         "batch_engine_urls": ready["engines"]["batch"],
+        "smtp_host": smtp_host,
+        "smtp_port": smtp_port,
     }
     for name in ("master_key", "key_pepper"):
         secret = data / "secrets" / name
