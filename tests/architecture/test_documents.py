@@ -7,6 +7,7 @@ Words may differ from page to page; names, numbers and codes may not.
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast, get_args
@@ -78,6 +79,18 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_file_that_is_named_is_there(page: Path) -> None:
     named = {each for each in NAMED.findall(_text(page)) if "/results/" not in each}
     assert sorted(each for each in named if not (ROOT / each).exists()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_target_and_module_that_is_named_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE))
+    made = set(
+        re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    )
+    modules = set(re.findall(r"python -m\s+([a-z_.]+[a-z_])", text))
+    assert targets <= made
+    assert [each for each in sorted(modules) if find_spec(each) is None] == []
 
 
 def test_the_index_of_the_decisions_has_each_once_by_its_title() -> None:
