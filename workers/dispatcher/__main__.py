@@ -21,6 +21,7 @@ from workers.dispatcher.reconciler_loop import ReconcilerLoop
 from workers.dispatcher.relay_loop import RelayLoop
 from workers.dispatcher.retention_loop import RetentionLoop
 from workers.dispatcher.settings import DispatcherSettings
+from workers.dispatcher.survey_loop import SurveyLoop
 
 _PAUSE_PER_LEASE = timedelta(seconds=2) / timedelta(seconds=60)
 
@@ -78,6 +79,7 @@ async def _dispatch(settings: DispatcherSettings, *, stop: asyncio.Event) -> Non
                 database,
                 Kept(text=settings.retain_text, summary=settings.retain_summary),
             ),
+            SurveyLoop(database),
         )
     finally:
         # Closed, not dropped: the next member would wait for this one's session.

@@ -33,10 +33,38 @@ OUTBOX_AGE = Gauge(
     "precis_outbox_oldest_seconds",
     "Age of the oldest hint not yet in Kafka. Above 60: Kafka or the relay is away.",
 )
+DUE_AGE = Gauge(
+    "precis_due_oldest_seconds",
+    "How long the oldest of the next 1000 jobs in line has been due. Rising while "
+    "`precis_batch_room` is 0: add workers or engines; while it is not: see "
+    "`precis_hints_replaced_total`.",
+)
+DELIVERY_AGE = Gauge(
+    "precis_delivery_oldest_seconds",
+    "How late the latest delivery's next attempt is. Above 60 with few late lanes: "
+    "these receivers are slow or rest; with many: start a notifier.",
+)
+DELIVERY_LANES_LATE = Gauge(
+    "precis_delivery_lanes_late",
+    "Receivers whose next attempt is more than 60 seconds late. Nearly all: no "
+    "notifier works, or the way out is shut.",
+)
+DEAD_ROWS = Gauge(
+    "precis_dead_rows",
+    "Rows that vacuum has yet to take, by table. Rising for hours: look at "
+    "`precis_oldest_snapshot_seconds`, then at autovacuum.",
+    ["table"],
+)
+OLDEST_SNAPSHOT = Gauge(
+    "precis_oldest_snapshot_seconds",
+    "Age of the oldest transaction that keeps vacuum from dead rows. Above 3600: end "
+    "it (a backup, a forgotten session, a report), claims grow slow meanwhile.",
+)
 RETENTION_OVERDUE = Gauge(
     "precis_retention_overdue_seconds",
-    "How long the oldest text or summary is overdue for deletion. Above 600: look for "
-    "errors of the retention loop; above 3600 the promise is broken.",
+    "Erasure lag: how long the oldest text or summary is overdue for deletion. Above "
+    "600: look for errors of the retention loop; above 3600 the promise is broken. "
+    "What a tenant erases is gone at once.",
     ["kind"],
 )
 RETENTION_DROPPED = Counter(

@@ -17,7 +17,6 @@ import structlog
 from jobs.messages.hint import MAX_JOBS_PER_MESSAGE, split_claims
 from jobs.operations.leave import MOST_SWEPT, sweep_lapsed
 from jobs.operations.wait import MOST_WAITING, expire_overdue, wake_due
-from jobs.store.outbox_store import oldest_age_seconds
 from jobs.store.worker_store import read_load
 from plumbing.database import Database, DatabaseUnavailable, Transaction
 from plumbing.process import sleep_or_stop
@@ -84,8 +83,6 @@ class ReconcilerLoop:
         lapsed = await self._until_none_left(self._sweep_lapsed, full=MOST_SWEPT)
         woken = await self._until_none_left(wake_due, full=MOST_WAITING)
         expired = await self._until_none_left(_expire, full=MOST_WAITING)
-        async with self._database.statement() as tx:
-            metrics.OUTBOX_AGE.set(await oldest_age_seconds(tx))
         metrics.JOBS_SWEPT.inc(lapsed)
         if lapsed or expired:
             log.info("jobs.swept", lapsed=lapsed, woken=woken, expired=expired)

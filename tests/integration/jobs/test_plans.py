@@ -10,6 +10,7 @@ from sqlalchemy import text
 from jobs.operations.claim import CLAIM_SQL
 from jobs.operations.leave import LEAVE_SQL, SWEEP_SQL
 from jobs.operations.wait import EXPIRE_SQL, WAKE_SQL
+from jobs.store.line_store import FIND_PLACE_SQL, OLDEST_DUE_SQL
 from jobs.store.rows import as_rows
 from plumbing.database import Database
 from tests.builders import a_tenant, by_force
@@ -47,6 +48,8 @@ STATEMENTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "sweep": (SWEEP_SQL, {"pause": timedelta(seconds=2)}, "job_running"),
     "wake": (WAKE_SQL, {}, "job_wait"),
     "expire": (EXPIRE_SQL, {}, "job_deadline"),
+    "place": (FIND_PLACE_SQL, {"id": uuid4(), "enough": 10_000}, "job_due"),
+    "oldest due": (OLDEST_DUE_SQL, {}, "job_due"),
     "leave": (
         LEAVE_SQL,
         {"departures": as_rows([{"id": uuid4(), "fence": 1, "wish": "queued"}])},

@@ -1,0 +1,44 @@
+"""How late deliveries are: the first of each lane against the clock, nothing more.
+
+Claiming and sending are the notifier's; this tells whether anybody does it.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import text
+
+from plumbing.database import Transaction
+
+LATE: Final = timedelta(seconds=60)
+
+# The lanes by skip-scan, one probe of the index each, however many rows a lane has.
+LATENESS_SQL: Final = """
+WITH RECURSIVE lanes AS (
+    (SELECT lane FROM delivery WHERE state = 'due' ORDER BY lane LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.lane FROM delivery d WHERE d.state = 'due' AND d.lane > l.lane
+            ORDER BY d.lane LIMIT 1)
+    FROM lanes l WHERE l.lane IS NOT NULL
+)
+SELECT coalesce(extract(epoch FROM max(first.late)), 0)::float8 AS oldest,
+       count(*) FILTER (WHERE first.late > CAST(:late AS interval)) AS lanes
+FROM lanes l CROSS JOIN LATERAL (
+    SELECT statement_timestamp() - d.next_at AS late FROM delivery d
+    WHERE d.lane = l.lane AND d.state = 'due' ORDER BY d.next_at LIMIT 1
+) first
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lateness:
+    oldest_seconds: float
+    """Of the delivery whose next attempt is due longest; 0 when none is."""
+    late_lanes: int
+    """Receivers whose next attempt is late by more than a minute."""
+
+
+async def read_lateness(tx: Transaction) -> Lateness:
+    row = (await tx.execute(text(LATENESS_SQL), {"late": LATE})).one()
+    return Lateness(oldest_seconds=max(row.oldest, 0), late_lanes=row.lanes)
