@@ -6,6 +6,7 @@ header still carry the name. No proxy, no redirect, no connection kept for anoth
 receiver, and no more bytes read than a small answer needs.
 """
 
+import socket
 import ssl
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -20,6 +21,9 @@ from notifier.public_addresses import Address, Network, is_public, is_within
 CONNECTION_BYTES: Final = 192 * 1024
 """Read from one connection at most: an answer of 64 kB, its head and the handshake."""
 _MAX_ADDRESSES_TRIED: Final = 3
+# All that has arrived is handed over at once, wanted or not: left to itself the kernel
+# lets a receiver that floods us put a quarter of a megabyte there, for each connection.
+_SMALL_WINDOW: Final = (socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
 
 class AddressBlocked(Exception):
@@ -73,11 +77,12 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
         addresses = await find_addresses(host, port)
         if not all(self._may_reach(address) for address in addresses):
             raise AddressBlocked
+        options = (*(socket_options or ()), _SMALL_WINDOW)
         failure: Exception = httpcore.ConnectError()
         for address in addresses[:_MAX_ADDRESSES_TRIED]:
             try:
                 stream = await self._network.connect_tcp(
-                    str(address), port, timeout, local_address, socket_options
+                    str(address), port, timeout, local_address, options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error

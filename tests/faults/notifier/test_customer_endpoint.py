@@ -203,7 +203,7 @@ async def test_a_hostile_answer_is_one_failed_attempt(
 async def test_fault_customer_endpoint_garb(
     database: Database, database_url: str, tenant: TenantForTests, receiver: Receiver
 ) -> None:
-    """Measured is the process's own memory (PSS), after honest work as wide."""
+    """Measured is the process's own memory, after honest work as wide."""
     async with (
         a_notifier(database_url, **SHORT) as notifier,
         hostile_receivers(len(HOSTILE)) as bad,

@@ -61,9 +61,11 @@ class Notifier:
             return await self.process.wait()
 
     def memory(self) -> int:
-        """Bytes of its own, shared pages by their share (PSS)."""
+        """Bytes of its own: pages of files count for more as others let them go."""
         lines = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
-        (kilobytes,) = (line.split()[1] for line in lines if line.startswith("Pss:"))
+        (kilobytes,) = (
+            line.split()[1] for line in lines if line.startswith("Pss_Anon:")
+        )
         return int(kilobytes) * 1024
 
 
