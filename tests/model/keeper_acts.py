@@ -48,13 +48,13 @@ async def expire(actor: Actor, choice: Random) -> Answer:
 
 async def retain(actor: Actor, choice: Random) -> Answer:
     async with actor.acting("retain") as tx:
-        await drop_texts(tx, KEPT)
+        dropped = await drop_texts(tx, KEPT)
     async with actor.acting("retain", together=True) as tx:
-        await drop_summaries(tx, KEPT)
+        dropped += await drop_summaries(tx, KEPT)
     async with actor.acting("retain") as tx:
-        await drop_events(tx)
+        dropped += await drop_events(tx)
         await forget_old_keys(tx)
-    return Answer(act="retain")
+    return Answer(act="retain", count=dropped)
 
 
 async def requeue(actor: Actor, choice: Random) -> Answer:

@@ -5,11 +5,12 @@ told again, and shrunk, from the seed that it prints.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, Final
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -44,6 +45,20 @@ class Stage:
     def close(self) -> None:
         self.run(self.world.close())
         self._runner.close()
+
+
+@pytest.fixture
+def stage(database_url: str) -> Iterator[Stage]:
+    opened = Stage(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def unguarded(stage: Stage) -> Stage:
+    """The database refuses nothing by itself, so that only the model can object."""
+    stage.run(stage.world.unguard())
+    return stage
 
 
 def machine_on(stage: Stage) -> type[RuleBasedStateMachine]:

@@ -22,7 +22,7 @@ from notifier.claim_store import ClaimedDelivery
 from plumbing.database import Database, Transaction
 from tests.builders import TenantForTests, a_submission, a_tenant
 from tests.database_clock import DatabaseClock
-from tests.model.journal import INSTALL, RESET
+from tests.model.journal import INSTALL, RESET, UNGUARD
 
 ACTORS: Final = 8
 LEASE: Final = timedelta(seconds=60)
@@ -132,6 +132,12 @@ class World:
             for statement in RESET.split(";")[:-1]:
                 await tx.execute(text(statement))
 
+    async def unguard(self) -> None:
+        """Drop what the database itself refuses: what is broken is then found alone."""
+        async with self.watching.transaction() as tx:
+            for statement in UNGUARD.split(";;"):
+                await tx.execute(text(statement))
+
     async def close(self) -> None:
         for database in (self.watching, *(actor.database for actor in self.actors)):
             await database.close()
@@ -151,7 +157,7 @@ class World:
         return a_submission(
             choice.choice(self.tenants).id,
             id=self.new_id(),
-            characters=choice.choice((SHORT, LONG)),
+            characters=choice.choice((SHORT, LONG, LONG)),
             tokens=choice.choice((1, 100, 100_000)),
             delivery=choice.choice(_DELIVERIES),
             metadata=choice.choice(({}, {"patient": "Ada"})),
