@@ -40,6 +40,7 @@ class Proxy:
         self._target = (host, port)
         self._lines: set[_Line] = set()
         self._server: asyncio.Server | None = None
+        self._claim: socket.socket | None = None
         self.port = 0
         self.requests = Flow.PASS
         self.answers = Flow.PASS
@@ -58,11 +59,15 @@ class Proxy:
         return through.render_as_string(hide_password=False)
 
     async def __aenter__(self) -> Self:
+        self._claim = _claim_port()
+        self.port = self._claim.getsockname()[1]
         await self.accept()
         return self
 
     async def __aexit__(self, *_error: object) -> None:
         await self.refuse()
+        assert self._claim is not None
+        self._claim.close()
 
     @property
     def connections(self) -> int:
@@ -78,13 +83,17 @@ class Proxy:
 
     async def accept(self) -> None:
         """Take connections, on the same port after a `refuse`."""
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        if self._server is not None:
+            return
+        self._server = await asyncio.start_server(
+            self._relay, "127.0.0.1", self.port, reuse_port=True
+        )
 
     async def refuse(self) -> None:
         """End all connections and refuse new ones, as a server that is down."""
         if self._server is not None:
             self._server.close()
+            self._server = None
         await self.reset()
 
     async def reset(self) -> None:
@@ -193,6 +202,18 @@ class _Line:
     def _flow(self, name: str) -> Flow:
         flow: Flow = getattr(self._proxy, name)
         return flow
+
+
+def _claim_port() -> socket.socket:
+    """A port that stays ours while nobody listens on it.
+
+    Free, it would be given to the next connection that somebody opens, and the proxy
+    could never take it back.
+    """
+    claim = socket.socket()
+    claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    claim.bind(("127.0.0.1", 0))
+    return claim
 
 
 def _close_by_reset(writer: asyncio.StreamWriter) -> None:

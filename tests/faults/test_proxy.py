@@ -1,6 +1,7 @@
 """The relay that the fault tests rely on does what its faults say, and only that."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -140,3 +141,14 @@ async def test_garbage_is_as_long_as_the_answer(proxy: Proxy, caller: Caller) ->
     proxy.answers = Flow.GARBLE
     words = b"x" * 1000
     assert await say(ends, words) != words
+
+
+async def test_while_it_refuses_nobody_else_gets_its_port(proxy: Proxy) -> None:
+    await proxy.refuse()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", proxy.port))
+    await proxy.accept()
+    await proxy.accept()
+    await proxy.refuse()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", proxy.port)
