@@ -249,7 +249,7 @@ async def highest_memory(notifier: Notifier, *, until_quiet: Database) -> int:
     return highest
 
 
-async def test_twenty_hostile_endpoints_leave_the_others_alone(
+async def test_fault_notifier_slow_receivers_leave_the_others_alone(
     database: Database, database_url: str, tenant: TenantForTests, receiver: Receiver
 ) -> None:
     """First attempts of another tenant, while each of the twenty has 50 waiting."""
