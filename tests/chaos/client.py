@@ -118,7 +118,11 @@ class Customers:
     async def _submit(
         self, key: str, body: dict[str, Any], chance: random.Random, *, first: int
     ) -> str | None:
-        """Send until an answer counts; None: the patience is over, or it is refused."""
+        """Send until an answer counts; None: the patience is over, or it is refused.
+
+        The patience is so long that whoever loses it has found a service that does
+        not come back by itself; so that is noted for the judge.
+        """
         end, number = time.monotonic() + _PATIENCE_SECONDS, first
         headers = {"Idempotency-Key": f'"{key}"'}
         while time.monotonic() < end:
@@ -136,7 +140,8 @@ class Customers:
             if answer.is_success:
                 return self._acknowledged(key, answer)
             if not await self._may_repeat(key, answer):
-                return None
+                break
+        self._journal.write("given_up", key=key)
         return None
 
     def _acknowledged(self, key: str, answer: httpx.Response) -> str:

@@ -4,7 +4,7 @@ A folder of journals, read into what the rules ask about. Every journal may be a
 (a failpoint test has no observer, say): the rules that need it then say nothing.
 
     client.jsonl    attempt{key} acknowledged{key,id} unknown{key} refused{key,status}
-                    seen{id,state,version} cancelled{id} erased{id}
+                    given_up{key} seen{id,state,version} asked{id,what,status}
     webhooks.jsonl  webhook{event,job,type,version,digest,answer}
     observed.jsonl  job{id,state,version,fence,attempt}
     faults.jsonl    fault{fault,target,...}

@@ -5,6 +5,7 @@ Three words of Jepsen's sort them. `lost`: a promise that was given and not kept
 nobody asked for, or that contradicts what was seen before.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,8 @@ from tests.chaos.journal import Entry
 
 Word = Literal["lost", "duplicated", "unexpected"]
 MAX_ATTEMPTS: Final = 5
+_NOT_FOUND: Final = 404
+_GONE: Final = 410
 _LATEST_ENDING: Final = timedelta(seconds=10)
 # A fault that kills five workers under one job may end it so; nothing else may fail.
 _HONEST_FAILURES: Final = frozenset({"worker_lost"})
@@ -55,6 +58,30 @@ def one_job_per_key(facts: Facts, evidence: Evidence) -> Found:
         ids = evidence.acknowledged.get(key, set())
         if len(ids) > 1:
             yield Violation("duplicated", f"{key} was answered with {sorted(ids)}")
+
+
+def orders_are_answered(facts: Facts, evidence: Evidence) -> Found:
+    """No fault lasts as long as a customer's patience: the service comes back."""
+    del facts
+    for key, entries in evidence.attempted.items():
+        if any(entry["kind"] == "given_up" for entry in entries):
+            answers = Counter(
+                entry.get("code") or entry.get("error") or entry["kind"]
+                for entry in entries
+                if entry["kind"] in {"refused", "unknown"}
+            )
+            yield Violation("lost", f"{key} was never taken: {dict(answers)}")
+
+
+def accepted_is_found(facts: Facts, evidence: Evidence) -> Found:
+    """G5: whoever was given an id finds the job by it from then on."""
+    for job_id, entries in evidence.told.items():
+        statuses = {entry.get("status") for entry in entries}
+        if _NOT_FOUND in statuses:
+            yield Violation("lost", "accepted, and not found when asked for", job_id)
+        job = facts.jobs.get(job_id)
+        if _GONE in statuses and job is not None and job.row["erased_at"] is None:
+            yield Violation("unexpected", "told to be gone, never erased", job_id)
 
 
 def nothing_unasked(facts: Facts, evidence: Evidence) -> Found:
@@ -164,6 +191,8 @@ def erased_is_gone(facts: Facts, evidence: Evidence) -> Found:
 RULES: Final[tuple[Rule, ...]] = (
     acknowledged_is_kept,
     one_job_per_key,
+    orders_are_answered,
+    accepted_is_found,
     nothing_unasked,
     running_belongs_to_somebody,
     attempts_are_bounded,

@@ -96,6 +96,31 @@ async def test_a_job_without_an_ending_is_lost(story: Story) -> None:
     assert f"timeline of {story.id}" in told
 
 
+async def test_an_order_that_nobody_took_is_lost(story: Story) -> None:
+    await story.end()
+    story.receive()
+    story.client.write("attempt", key="k2")
+    story.client.write("refused", key="k2", status=503, code="unavailable")
+    story.client.write("given_up", key="k2")
+    assert [each.what for each in story.judge().violations] == [
+        "k2 was never taken: {'unavailable': 1}"
+    ]
+
+
+async def test_an_accepted_job_that_was_not_found_is_lost(story: Story) -> None:
+    await story.end()
+    story.receive()
+    story.client.write("missing", id=story.id, status=404)
+    assert [each.word for each in story.judge().violations] == ["lost"]
+
+
+async def test_a_job_that_is_told_to_be_gone_was_erased(story: Story) -> None:
+    await story.end()
+    story.receive()
+    story.client.write("missing", id=story.id, status=410)
+    assert [each.word for each in story.judge().violations] == ["unexpected"]
+
+
 async def test_an_acknowledged_job_that_is_not_there_is_lost(story: Story) -> None:
     await story.end()
     story.receive()
