@@ -5,7 +5,6 @@ to its callers. A caller that is cancelled closes its connection, which is how a
 learns to drop the work.
 """
 
-import asyncio
 import json
 import re
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
+
+from pydantic_core import to_json
 
 from plumbing.backoff import parse_retry_after
 from plumbing.engine_errors import EngineGarbled, EngineRefused, EngineUnavailable
@@ -51,7 +52,7 @@ class EngineRequest:
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
         }
-        return json.dumps(body, ensure_ascii=False).encode()
+        return to_json(body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ class EngineClient:
         self,
         request: EngineRequest,
         *,
-        timeout: timedelta,  # noqa: ASYNC109  it is handed to asyncio.timeout
+        timeout: timedelta,  # noqa: ASYNC109  the transport keeps it
     ) -> Completion:
         """Ask for one answer; `timeout` bounds all of it, to the last byte."""
         response = await self._send(
@@ -151,10 +152,9 @@ class EngineClient:
         timeout: timedelta = _SIDE_CALL_TIMEOUT,  # noqa: ASYNC109  as above
     ) -> EngineResponse:
         try:
-            async with asyncio.timeout(timeout.total_seconds()):
-                response = await self._transport.exchange(
-                    method, path, body, request_id=request_id
-                )
+            response = await self._transport.exchange(
+                method, path, body, request_id=request_id, within=timeout
+            )
         except TimeoutError as error:
             raise EngineUnavailable("too slow") from error
         _refuse_errors(response)

@@ -56,9 +56,19 @@ class EngineTransport:
         self._is_closed = False
 
     async def exchange(
-        self, method: str, path: str, body: bytes, *, request_id: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        *,
+        within: timedelta,
+        request_id: str | None = None,
     ) -> EngineResponse:
-        """One request and its whole answer; raises EngineUnavailable, EngineGarbled."""
+        """One request and its whole answer, to the last byte within the time.
+
+        Raises EngineUnavailable, EngineGarbled, TimeoutError.
+        """
+        ends = asyncio.get_running_loop().time() + within.total_seconds()
         named = "" if request_id is None else f"X-Request-Id: {request_id}\r\n"
         first = f"{method} {self._path}{path} HTTP/1.1\r\n{named}"
         message = b"%b%bContent-Length: %d\r\n\r\n%b" % (
@@ -68,7 +78,7 @@ class EngineTransport:
             body,
         )
         connection = self._take_idle() or await self._connect()
-        response = await connection.exchange(message)
+        response = await connection.exchange(message, ends=ends)
         if self._is_closed:
             connection.close()
         elif connection.is_reusable:
@@ -119,8 +129,10 @@ class _Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._forget()
 
-    async def exchange(self, message: bytes) -> EngineResponse:
-        self._answer = asyncio.get_running_loop().create_future()
+    async def exchange(self, message: bytes, *, ends: float) -> EngineResponse:
+        loop = asyncio.get_running_loop()
+        self._answer = loop.create_future()
+        too_late = loop.call_at(ends, self._fail, TimeoutError())
         self._transport.write(message)
         try:
             return await self._answer
@@ -128,6 +140,8 @@ class _Connection(asyncio.Protocol):
             # Above all a cancellation: the engine learns by this that nobody waits.
             self.close()
             raise
+        finally:
+            too_late.cancel()
 
     def close(self) -> None:
         self.is_reusable = False

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from plumbing.database import RowRefused
+from plumbing.database import DatabaseUnavailable, RowRefused
 
 Row = TypeVar("Row")
 Outcome = TypeVar("Outcome")
@@ -24,7 +24,8 @@ class GroupCommit(Generic[Row, Outcome]):
     database refuses a group for what one row says, the rows are tried one by
     one, so that only the culprit's caller sees the error. A lost connection is
     not retried: nobody knows whether the commit happened. A row whose caller has
-    left before its group began is not written.
+    left before its group began is not written. Who waits longer than `patience`, as
+    behind a commit that hangs, is told `DatabaseUnavailable`.
     """
 
     def __init__(
@@ -32,26 +33,30 @@ class GroupCommit(Generic[Row, Outcome]):
         flush: Callable[[Sequence[Row]], Awaitable[Sequence[Outcome]]],
         *,
         max_rows: int = 128,
-        flushers: int = 1,
         linger: timedelta = timedelta(0),
+        patience: timedelta | None = None,
     ) -> None:
         self._flush = flush
         self._linger = linger.total_seconds()
+        self._patience = None if patience is None else patience.total_seconds()
         self._max_rows = max_rows
-        self._idle_flushers = flushers
         self._waiting: list[tuple[Row, asyncio.Future[Outcome]]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining: asyncio.Task[None] | None = None
 
     async def put(self, row: Row) -> Outcome:
         """Write the row with its neighbours; returns when it is committed."""
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append((row, future))
-        if self._idle_flushers:
-            self._idle_flushers -= 1
-            task = asyncio.create_task(self._drain())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return await future
+        if self._draining is None:
+            self._draining = loop.create_task(self._drain())
+        if self._patience is None:
+            return await future
+        too_late = loop.call_later(self._patience, _give_up, future)
+        try:
+            return await future
+        finally:
+            too_late.cancel()
 
     async def _drain(self) -> None:
         try:
@@ -65,7 +70,7 @@ class GroupCommit(Generic[Row, Outcome]):
                 if wanted:
                     await self._write(wanted)
         finally:
-            self._idle_flushers += 1
+            self._draining = None
 
     async def _write(self, group: list[tuple[Row, asyncio.Future[Outcome]]]) -> None:
         try:
@@ -92,3 +97,8 @@ def _fail(
     for _, future in group:
         if not future.done():
             future.set_exception(error)
+
+
+def _give_up(future: asyncio.Future[Outcome]) -> None:
+    if not future.done():
+        future.set_exception(DatabaseUnavailable("Postgres: no commit in time"))

@@ -127,6 +127,8 @@ def _renderer(*, as_json: bool) -> Processor:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
+        if value.isprintable():  # nearly all are, and this is quick to see
+            return value
         return _CONTROLS.sub(" ", _ESCAPES.sub("", value))
     if isinstance(value, bool | int | float) or value is None:
         return value

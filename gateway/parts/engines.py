@@ -69,7 +69,8 @@ class RealtimeEngines:
         """Tokens of the text; an estimate where no engine can tell or tells it soon."""
         if self._counter is None:
             return estimate_tokens(text)
-        if self.pool is None or self.pool.state.is_down:
+        asks = self._counter.verify_exact
+        if not asks or self.pool is None or self.pool.state.is_down:
             return self._counter.count_now(text)
         try:
             async with asyncio.timeout(_LONGEST_COUNT.total_seconds()):

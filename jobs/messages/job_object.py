@@ -17,7 +17,7 @@ def show_time(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC with milliseconds."""
     if moment is None:
         return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+    return moment.isoformat(timespec="milliseconds").partition("+")[0] + "Z"
 
 
 def job_object(

@@ -58,10 +58,12 @@ class _Answer:
     words: int
 
 
-_RUN = re.compile(r"(\S)\1{20}")
+_LONGEST_RUN = 21
+_RUN = re.compile(rf"(\S)\1{{{_LONGEST_RUN - 1}}}")
 _FEWEST_GRAMS = 40  # fewer repeat by chance
 _LEAST_DISTINCT = 0.3
 _MOST_REPLACEMENTS = 0.01
+_LETTERS = re.compile(r"[^\W_]+")
 _LEAST_LETTERS = 0.3
 _FEWEST_CHARACTERS = 12
 _MAIN_SCRIPT = 0.7
@@ -120,23 +122,32 @@ def _share_of_replacements(text: str) -> float:
 
 
 def _share_of_letters(text: str) -> float:
-    seen = "".join(text.split())
-    return sum(map(str.isalnum, seen)) / max(1, len(seen))
+    seen = sum(map(len, text.split()))
+    return sum(map(len, _LETTERS.findall(text))) / max(1, seen)
 
 
 def _is_looping(answer: _Answer) -> bool:
-    run = _RUN.search(answer.output)
-    if run is not None and run[0] not in answer.source:
+    if _repeats_a_character(answer):
         return True
     distinct = _distinctness(answer.output)
     return distinct < _LEAST_DISTINCT and 2 * distinct < _distinctness(answer.source)
 
 
+def _repeats_a_character(answer: _Answer) -> bool:
+    longest = max(map(len, answer.output.split()), default=0)
+    if longest < _LONGEST_RUN:  # nearly always, and a search costs far more
+        return False
+    run = _RUN.search(answer.output)
+    return run is not None and run[0] not in answer.source
+
+
 def _distinctness(text: str) -> float:
     """Tell which share of the runs of four words is not a repetition."""
     units = _UNITS.findall(text[:_BEGINNING].casefold())
-    grams = list(zip(*(units[at:] for at in range(4)), strict=False))
-    return len(set(grams)) / len(grams) if len(grams) >= _FEWEST_GRAMS else 1.0
+    count = len(units) - 3
+    if count < _FEWEST_GRAMS:
+        return 1.0
+    return len(set(zip(units, units[1:], units[2:], units[3:], strict=False))) / count
 
 
 def _is_echo(answer: _Answer) -> bool:

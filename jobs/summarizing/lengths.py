@@ -8,6 +8,7 @@ needs more levels. The gateway checks the range; here it is only used.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from jobs.summarizing.tokens import ceil_divide
@@ -46,6 +47,7 @@ class LengthPlan:
     section_max_tokens: int
 
 
+@lru_cache
 def plan_lengths(length: Length, *, context: int, chunk_count: int) -> LengthPlan:
     """Plan for a text of `chunk_count` chunks, or a merge of as many groups.
 

@@ -66,8 +66,9 @@ async def server_of(*pieces: bytes) -> AsyncIterator[tuple[RawServer, EngineTran
 
 
 async def ask(transport: EngineTransport, body: bytes = b"{}") -> bytes:
-    async with asyncio.timeout(10):
-        response = await transport.exchange("POST", "/x", body, request_id="r-1")
+    response = await transport.exchange(
+        "POST", "/x", body, request_id="r-1", within=timedelta(seconds=10)
+    )
     assert response.status == 200
     return response.content
 

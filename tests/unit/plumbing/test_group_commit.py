@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from plumbing.database import DatabaseUnavailable
 from plumbing.group_commit import GroupCommit
 
 
@@ -87,3 +89,22 @@ async def test_a_row_whose_caller_has_left_is_not_written() -> None:
     gate.set()
     assert list(await asyncio.gather(first, staying)) == [0, 2]
     assert written == [0, 2]
+
+
+async def test_a_commit_that_hangs_holds_nobody_for_long() -> None:
+    gate = asyncio.Event()
+    written: list[int] = []
+
+    async def flush(rows: Sequence[int]) -> list[int]:
+        await gate.wait()
+        written.extend(rows)
+        return list(rows)
+
+    commit = GroupCommit(flush, patience=timedelta(milliseconds=20), max_rows=1)
+    outcomes = await asyncio.gather(
+        *(commit.put(n) for n in range(3)), return_exceptions=True
+    )
+    assert all(isinstance(each, DatabaseUnavailable) for each in outcomes)
+    gate.set()
+    assert await commit.put(3) == 3
+    assert written == [0, 3]
