@@ -149,3 +149,19 @@ SELECT id FROM job WHERE id = ANY(CAST(:ids AS uuid[]))
 async def find_cancelled(tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:
     """Which of these jobs were asked to stop, or cancelled together with their erasure."""
     return {row.id for row in await tx.execute(text(_ASKED), {"ids": list(ids)})}
+
+
+# A worker that was lost leaves many suspects: were all workers alone with one each,
+# nothing else would be done. The oldest goes first; its lease bounds the others' wait.
+_GOES_FIRST: Final = f"""
+SELECT NOT EXISTS (
+    SELECT 1 FROM job
+    WHERE state IN ({sql_list([State.RUNNING])}) AND suspect AND id < :id
+      AND worker_id <> :worker AND lease_until > statement_timestamp())
+"""
+
+
+async def goes_first(tx: Transaction, suspect: Claim, *, worker_id: str) -> bool:
+    """Whether no other worker holds a suspect that is older than this one."""
+    asked = {"id": suspect.id, "worker": worker_id}
+    return bool(await tx.scalar(text(_GOES_FIRST), asked))

@@ -1,13 +1,16 @@
 """`python -m workers.batch`: Celery in front, one event loop behind."""
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from celery import Celery, Task
 from celery.signals import worker_shutting_down
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
-from jobs.messages.hint import HintMalformed, parse_claim_request
+from jobs.messages.hint import ClaimRequest, HintMalformed, parse_claim_request
 from plumbing import failpoints
 from plumbing.garbage import calm_garbage_collector
 from plumbing.logs import configure_logs
@@ -37,7 +40,17 @@ def register_claim_task(app: Celery, runtime: Runtime) -> None:
             metrics.MESSAGES_MALFORMED.inc()
             log.warning("message.malformed", task=self.request.id)
             return
-        runtime.work(request, task_id=str(self.request.id))
+        left = runtime.work(request, task_id=str(self.request.id))
+        if left:
+            _pass_on(self, replace(request, up_to=left))
+
+
+def _pass_on(task: Task[Any, Any], request: ClaimRequest) -> None:
+    """Give the message to whoever can work; if it is lost, the reconciler sees it."""
+    try:
+        task.apply_async(args=(request.to_body(),), retry=False)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("message.lost", reason=type(error).__name__)
 
 
 def main() -> int:

@@ -60,10 +60,11 @@ class Holder:
         self._renew_every = tools.lease / _RENEWALS_PER_LEASE
         self._beat = min(_LONGEST_BEAT, self._renew_every)
 
-    async def work(self, request: ClaimRequest, *, task_id: str) -> None:
+    async def work(self, request: ClaimRequest, *, task_id: str) -> int:
         """Claim as many jobs as were asked for, and see them through.
 
-        Returns when nothing more is due and all that was claimed here has left.
+        Returns when nothing more is due and all that was claimed here has left; gives
+        how many jobs are left to others, because this process may claim none now.
         """
         left, tasks = request.up_to, set[asyncio.Task[None]]()
         while left > 0 and self._may_claim():
@@ -71,12 +72,13 @@ class Holder:
             async with self._claiming:
                 granted = await self._slots.take(left)
                 claims = await self._claim(granted)
-            tasks |= {self._begin(held, task_id=task_id) for held in claims}
-            left -= granted
             if not claims:
                 break
+            tasks |= {self._begin(held, task_id=task_id) for held in claims}
+            left -= granted
         if tasks:
             await asyncio.wait(tasks)
+        return 0 if self._may_claim() else max(0, left)
 
     def _may_claim(self) -> bool:
         return not self._stopping.is_set() and not self._pool.state.is_down
@@ -152,8 +154,9 @@ class Holder:
     async def _run(self, attempt: Attempt) -> State:
         if not attempt.held.suspect:
             return await attempt.run()
-        if self._slots.is_alone:
-            return await attempt.hand_back(after=self._beat)
+        goes_first = await self._tools.ledger.goes_first(attempt.held)
+        if self._slots.is_alone or not goes_first:
+            return await attempt.hand_back(after=self._renew_every)
         async with self._slots.alone():
             return await attempt.run()
 

@@ -12,7 +12,13 @@ from uuid import UUID
 
 from jobs.errors import LeaseLost
 from jobs.lifecycle import State
-from jobs.operations.claim import Claim, claim, find_cancelled, renew_leases
+from jobs.operations.claim import (
+    Claim,
+    claim,
+    find_cancelled,
+    goes_first,
+    renew_leases,
+)
 from jobs.operations.leave import Departure, leave
 from jobs.store.chunk_store import (
     ChunkResult,
@@ -67,6 +73,10 @@ class Ledger:
     async def find_cancelled(self, ids: Sequence[UUID]) -> set[UUID]:
         async with self._database.statement() as tx:
             return await find_cancelled(tx, ids)
+
+    async def goes_first(self, suspect: Claim) -> bool:
+        async with self._database.statement() as tx:
+            return await goes_first(tx, suspect, worker_id=self._worker_id)
 
     async def report(self, *, slots: int) -> None:
         async with self._database.statement() as tx:

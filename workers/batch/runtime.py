@@ -38,6 +38,7 @@ from workers.batch.settings import WorkerSettings
 from workers.batch.slots import Slots, TextBudget
 
 _DISCOVERY_PAUSE: Final = timedelta(seconds=1)
+_PAUSE_OF_THE_IDLE: Final = timedelta(seconds=1)
 
 log = structlog.get_logger()
 
@@ -64,13 +65,14 @@ class Runtime:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result()
 
-    def work(self, request: ClaimRequest, *, task_id: str) -> None:
-        """See a claim request through; blocks the calling thread meanwhile."""
-        holder = self._holder
-        if holder is None:
-            return  # no engine yet: the reconciler sends the hint again
-        work = holder.work(request, task_id=task_id)
-        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def work(self, request: ClaimRequest, *, task_id: str) -> int:
+        """See a claim request through; blocks the calling thread meanwhile.
+
+        Gives how many jobs are left to other workers, after a pause: a worker whose
+        engines are away is idle, and would take one message after the other.
+        """
+        work = self._work(request, task_id=task_id)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def begin_stop(self) -> None:
         """Claim nothing more and let go of what does not finish; returns at once."""
@@ -83,6 +85,14 @@ class Runtime:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         return is_sound
+
+    async def _work(self, request: ClaimRequest, *, task_id: str) -> int:
+        holder, left = self._holder, request.up_to
+        if holder is not None:
+            left = await holder.work(request, task_id=task_id)
+        if left:
+            await sleep_or_stop(self._stop, _PAUSE_OF_THE_IDLE)
+        return left
 
     async def _begin(self) -> None:
         self._main = asyncio.create_task(self._live())

@@ -20,7 +20,7 @@ from workers.celery_app import QUEUE, TASK
 # Kombu's index of messages that workers prefetched, by when they did.
 _PREFETCHED: Final = "unacked_index"
 # Older ones belong to a worker that was killed, or to one with its hands full.
-_SOON_STARTED_SECONDS: Final = 30
+_SOON_STARTED_SECONDS: Final = 5
 
 
 class BrokerUnavailable(Exception):
