@@ -30,6 +30,7 @@ RowRefused = (exc.IntegrityError, exc.DataError)
 _SILENCE: Final = timedelta(seconds=1)
 """Beyond the limit that Postgres keeps itself: who is silent for longer is frozen."""
 _MOST_REPEATS: Final = 3
+_MOST_LOCKS: Final = 8
 
 
 class DatabaseUnavailable(Exception):
@@ -80,6 +81,8 @@ class Database:
         self._transactional = self._engine.execution_options(
             isolation_level="READ COMMITTED"
         )
+        # Locks are held for days: out of the pool, or its users would wait for ever.
+        self._locks = opening.pool(_MOST_LOCKS)
         self._questions = opening.singly()
         self._vigil = Vigil(
             longest=statement_timeout + _SILENCE,
@@ -130,10 +133,10 @@ class Database:
 
         Gives the connection (autocommit), or None while another session holds
         the lock. A lost connection is a lost lock, so work under the lock uses
-        this very connection.
+        this very connection. It is one beside the pool.
         """
         try:
-            async with self._engine.connect() as connection:
+            async with self._locks.connect() as connection:
                 lock = {"name": name}
                 held = await connection.scalar(text(_TRY_LOCK), lock)
                 if not held:
@@ -153,6 +156,7 @@ class Database:
     async def close(self) -> None:
         await self._vigil.close()
         await self._questions.dispose()
+        await self._locks.dispose()
         await self._engine.dispose()
 
     @asynccontextmanager

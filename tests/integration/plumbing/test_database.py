@@ -67,9 +67,18 @@ async def test_a_lock_may_be_held_for_longer_than_a_statement(
         assert await backend(tx) == pid
 
 
+async def test_locks_leave_the_pool_to_those_who_work(impatient: Database) -> None:
+    """A process holds some for as long as it lives; its pool is for everything else."""
+    first, second = _locked(impatient), _locked(impatient, "another one")
+    async with first, second, impatient.transaction() as tx:
+        assert await backend(tx)
+
+
 @asynccontextmanager
-async def _locked(database: Database) -> AsyncIterator[Transaction]:
-    async with database.session_lock("of the tests") as held:
+async def _locked(
+    database: Database, name: str = "of the tests"
+) -> AsyncIterator[Transaction]:
+    async with database.session_lock(name) as held:
         assert held is not None
         yield held
 
