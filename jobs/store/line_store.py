@@ -13,8 +13,9 @@ from sqlalchemy import text
 from jobs.store.pause_store import ASIDE, BATCH_IS_PAUSED, PAUSED_TENANTS
 from plumbing.database import Transaction
 
-_IN_LINE: Final = f"""
-    q.state = 'queued' AND q.tag < {ASIDE} AND q.tenant_id <> ALL ({PAUSED_TENANTS})
+_IN_LINE: Final = f"q.state = 'queued' AND q.tag < {ASIDE}"
+_MAY_BE_CLAIMED: Final = f"""
+    q.tenant_id <> ALL ({PAUSED_TENANTS})
     AND q.deadline > statement_timestamp() AND NOT q.cancel_requested
 """
 
@@ -24,7 +25,7 @@ SELECT count(w.tenant_id) AS ahead,
        count(DISTINCT w.tenant_id) FILTER (WHERE w.tenant_id <> j.tenant_id) AS others
 FROM job j LEFT JOIN LATERAL (
     SELECT q.tenant_id FROM job q
-    WHERE {_IN_LINE} AND (q.tag, q.id) < (j.tag, j.id)
+    WHERE {_IN_LINE} AND {_MAY_BE_CLAIMED} AND (q.tag, q.id) < (j.tag, j.id)
     ORDER BY q.tag, q.id LIMIT :enough
 ) w ON true
 WHERE j.id = :id AND j.state = 'queued' AND j.tag < {ASIDE}
@@ -54,10 +55,13 @@ async def find_place(tx: Transaction, job_id: UUID, *, enough: int) -> Place | N
 
 _LOOKED_AT: Final = 1000
 
+# Judged after the look: with all conditions inside, the planner expects few rows, takes
+# another index and sorts all that wait.
 OLDEST_DUE_SQL: Final = f"""
-SELECT extract(epoch FROM statement_timestamp() - min(head.run_at))::float8
-FROM (SELECT q.run_at FROM job q WHERE {_IN_LINE} AND NOT {BATCH_IS_PAUSED}
-      ORDER BY q.tag, q.id LIMIT {_LOOKED_AT}) head
+SELECT extract(epoch FROM statement_timestamp() - min(q.run_at))::float8
+FROM (SELECT q.run_at, q.tenant_id, q.deadline, q.cancel_requested FROM job q
+      WHERE {_IN_LINE} ORDER BY q.tag, q.id LIMIT {_LOOKED_AT}) q
+WHERE {_MAY_BE_CLAIMED} AND NOT {BATCH_IS_PAUSED}
 """
 
 

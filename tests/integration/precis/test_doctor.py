@@ -113,7 +113,7 @@ async def test_all_is_well_and_no_secret_is_shown(doctor: Cli, valkey_url: str) 
         ),
         ({"PRECIS_ENGINE_MODEL": "other"}, "realtime engines", "PRECIS_ENGINE_MODEL"),
         ({"PRECIS_MASTER_KEY": OTHER_KEY}, "master key", "PRECIS_MASTER_KEY"),
-        ({"PRECIS_MASTER_KEY": "abc"}, "master key", "openssl"),
+        ({"PRECIS_MASTER_KEY": "abc"}, "master key", "not base64"),
         ({"PRECIS_KEY_PEPPER": ""}, "settings", "PRECIS_KEY_PEPPER"),
         ({"PRECIS_WORKER_SLOTS": "none"}, "settings", "worker: PRECIS_WORKER_SLOTS"),
     ],

@@ -77,6 +77,12 @@ async def test_late_deliveries_are_told_by_their_lanes(
             WHEN 'host:b.example' THEN interval '2 min' ELSE interval '5 s' END
     """
     await by_force(database, late)
+    # The other one of this lane has failed and waits for its next attempt.
+    await by_force(
+        database,
+        "UPDATE delivery SET next_at = next_at + interval '1 hour' WHERE id ="
+        " (SELECT id FROM delivery WHERE lane = 'host:a.example' LIMIT 1)",
+    )
     await survey.run_once()
     assert 600 <= _told("precis_delivery_oldest_seconds") < 630
     assert _told("precis_delivery_lanes_late") == 2
