@@ -68,6 +68,7 @@ class MailSender:
         try:
             async with asyncio.timeout(self._time_limit.total_seconds()):
                 await client.connect()
+                await client.ehlo()
                 await _say_goodbye(client)
         except aiosmtplib.SMTPResponseException as error:
             return _judge(error).error
