@@ -1,12 +1,14 @@
 """The listening server around the app, started by us so that we can stop it as we wish.
 
-On the stop event it takes no new connection, lets those who wait for a job go, and
-gives the answers under way up to thirty seconds. Signals belong to plumbing.process.
+On the stop event it takes no new connection, hears out those who have just come, lets
+those who wait for a job go, and gives the answers under way up to thirty seconds.
+Signals belong to plumbing.process.
 """
 
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,6 +21,8 @@ from gateway.context import Gateway
 _BACKLOG: Final = 2048
 _KEEP_ALIVE_SECONDS: Final = 75  # longer than proxies keep an idle connection
 _LONGEST_STOP_SECONDS: Final = 30
+_LONGEST_SILENCE_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.02
 
 log = structlog.get_logger()
 
@@ -28,6 +32,27 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone: uvicorn would raise them again at its end."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Hear out who has just connected, or the end would meet requests under way.
+
+        uvicorn closes every connection without a request, and their callers could not
+        know whether what they had sent by then was done.
+        """
+        await asyncio.sleep(0)  # who stands in the kernel's queue is let in
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        end = time.monotonic() + _LONGEST_SILENCE_SECONDS
+        while self._has_newcomers() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(_LOOK_SECONDS)
+        await super().shutdown(sockets)
+
+    def _has_newcomers(self) -> bool:
+        cycles = (
+            getattr(connection, "cycle", None)
+            for connection in self.server_state.connections
+        )
+        return any(cycle is None for cycle in cycles)
 
 
 async def serve(app: FastAPI, gateway: Gateway, *, stop: asyncio.Event) -> None:
