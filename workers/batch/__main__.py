@@ -1,5 +1,6 @@
 """`python -m workers.batch`: Celery in front, one event loop behind."""
 
+import signal
 import sys
 from dataclasses import replace
 from typing import Any
@@ -70,9 +71,13 @@ def main() -> int:
         runtime.begin_stop()
 
     worker_shutting_down.connect(let_go)
-    runtime.start()
+    # Until Celery listens itself: a worker is ready, and may be stopped, before that.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
+        runtime.start()
         status = _consume(app, settings)
+    except SystemExit:
+        status = 0
     finally:
         is_sound = runtime.finish_stop()
     return status if is_sound else 1
