@@ -80,10 +80,9 @@ async def _load(tier: Tier) -> AsyncIterator[list[UUID]]:
 async def _restart_all(tier: Tier) -> None:
     """The new ones come up while the old ones let go of their work."""
     old = list(tier.stack.running["worker"])
-    ends, *_ = await asyncio.gather(
-        asyncio.gather(*(asyncio.to_thread(each.stop) for each in old)),
-        *(tier.stack.start("worker") for _ in old),
-    )
+    starts = [asyncio.create_task(tier.stack.start("worker")) for _ in old]
+    ends = await asyncio.gather(*(asyncio.to_thread(each.stop) for each in old))
+    await asyncio.gather(*starts)
     assert set(ends) == {0}
     for each in old:
         tier.stack.running["worker"].remove(each)

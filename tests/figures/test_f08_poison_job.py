@@ -17,11 +17,11 @@ from tests.figures.tier import Shape, Tier
 from tests.scripted_engine import Call
 
 OTHERS = 1000
-SLOTS = 12
+SLOTS = 16
 BEFORE_IT = 60
 POISON = "The deadly nightshade is in this text. Nobody reads it to its end alive."
 # More jobs in hand than the engine takes at once, as where the GPU is what is scarce.
-SHAPE = Shape(workers=3, slots=SLOTS)
+SHAPE = Shape(workers=4, slots=SLOTS)
 _HOLDER = "SELECT split_part(worker_id, ':', 2) AS pid FROM job WHERE id = :id"
 _FINISHED = """
 SELECT extract(epoch FROM finished_at)::float8 AS at, attempt FROM job
@@ -33,18 +33,18 @@ FROM job WHERE id = :id
 """
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(200)
 async def test_f08_a_poison_job_ends_after_five_attempts_and_harms_nobody(
     batch_tier: OpenTier,
 ) -> None:
-    engine = PacedEngine(seconds=0.4, capacity=12)
+    engine = PacedEngine(seconds=0.6, capacity=12)
     async with batch_tier(engine, SHAPE) as tier, tier.kept_up():
-        usual = await tier.stack.submit(*[A_TEXT] * (OTHERS // 2))
+        usual = await tier.stack.submit(*[A_TEXT] * (400))
         await tier.wait_ended(usual, seconds=60)
         others = await tier.stack.submit(*[A_TEXT] * BEFORE_IT)
         [poison] = await _submit_poison(tier)
         others += await tier.stack.submit(*[A_TEXT] * (OTHERS - BEFORE_IT))
-        await tier.wait_ended([poison, *others], seconds=90)
+        await tier.wait_ended([poison, *others], seconds=110)
         await tier.stack.wait_quiet([poison, *others])
         tier.stack.judge([poison, *usual, *others])
 
@@ -57,11 +57,11 @@ async def test_f08_a_poison_job_ends_after_five_attempts_and_harms_nobody(
         assert burnt < SLOTS
         assert ended.at < finished[int(OTHERS * 0.9)].at, "it outlived the others"
         ratio = _pace(finished) / _pace(await tier.ask(_FINISHED, ids=usual))
-    assert ratio >= 0.9
+    assert ratio >= 0.9, [round(each.at - finished[0].at, 1) for each in finished]
     record(
         figure="F8",
         what="a job that kills its worker each time",
-        size=f"{OTHERS:,} jobs beside one poison job, 3 workers",
+        size=f"{OTHERS:,} jobs beside one poison job, 4 workers",
         result={
             "attempts": ended.attempt,
             "ending": f"{ended.state}/{ended.error_code}",

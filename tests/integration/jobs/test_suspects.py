@@ -1,0 +1,51 @@
+"""Jobs whose worker was lost run alone; which of them first is decided here."""
+
+from datetime import timedelta
+
+from jobs.operations.claim import Claim, goes_first
+from jobs.operations.leave import sweep_lapsed
+from jobs.operations.wait import wake_due
+from plumbing.database import Database
+from tests.builders import a_job, a_tenant, claim_jobs
+
+NOW = timedelta(0)
+A_MINUTE = timedelta(seconds=60)
+
+
+async def test_of_the_suspects_of_several_workers_the_oldest_goes_first(
+    database: Database,
+) -> None:
+    older, younger = await _two_suspects(database, lease=A_MINUTE)
+    async with database.statement() as tx:
+        assert await goes_first(tx, older, worker_id="one")
+        assert not await goes_first(tx, younger, worker_id="other")
+        # In one process its own slots decide.
+        assert await goes_first(tx, younger, worker_id="one")
+
+
+async def test_a_suspect_whose_worker_is_lost_again_holds_nobody_up_for_long(
+    database: Database,
+) -> None:
+    _, younger = await _two_suspects(database, lease=NOW)
+    async with database.statement() as tx:
+        assert await goes_first(tx, younger, worker_id="other")
+
+
+async def _two_suspects(database: Database, *, lease: timedelta) -> tuple[Claim, Claim]:
+    """Lost together by one worker; `one` holds the older of them, `other` the younger.
+
+    The lease is that of the older.
+    """
+    tenant = await a_tenant(database)
+    ids = [await a_job(database, tenant) for _ in range(2)]
+    assert len(await claim_jobs(database, count=2, lease=NOW)) == 2
+    async with database.statement() as tx:
+        assert set(await sweep_lapsed(tx, pause=NOW)) == set(ids)
+    async with database.statement() as tx:
+        assert await wake_due(tx) == 2
+    [older] = await claim_jobs(database, worker_id="one", lease=lease)
+    [younger] = await claim_jobs(database, worker_id="other")
+    assert [older.id, younger.id] == ids
+    assert older.suspect
+    assert younger.suspect
+    return older, younger
