@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TextIO, cast
 
 import structlog
+from pydantic_core import to_json
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from plumbing.settings import ServiceSettings
@@ -118,11 +119,15 @@ def _rendering(service: str, *, as_json: bool) -> list[Processor]:
 
 def _renderer(*, as_json: bool) -> Processor:
     if as_json:
-        return structlog.processors.JSONRenderer()
+        return structlog.processors.JSONRenderer(serializer=_to_json)
     return structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(),
         exception_formatter=structlog.dev.plain_traceback,
     )
+
+
+def _to_json(line: EventDict, **_: Any) -> str:
+    return to_json(line, fallback=repr).decode()
 
 
 def _clean(value: Any) -> Any:
