@@ -4,8 +4,9 @@
 makes these users or renews them; it runs after `precis migrate`, as often as one likes.
 The local stack calls it, and so may an operator. Limits that belong to a session can
 only hang on a user, not on a role, so they are here: the most connections, how long a
-statement may take where the process itself sets no shorter time, and how long a
-transaction may stay open without one. What a user may do is in `rights`.
+statement may take where the process itself sets no shorter time, how long a transaction
+may stay open without one, and a session that holds locks. What a user may do is in
+`rights`.
 """
 
 import json
@@ -29,6 +30,8 @@ class Login:
     """Of all processes of this kind together: replicas times PRECIS_DATABASE_POOL_SIZE."""
     statement: timedelta
     open_transaction: timedelta = timedelta(seconds=10)
+    idle_session: timedelta = timedelta(0)
+    """0: a session may say nothing for as long as it likes."""
 
     @property
     def user(self) -> str:
@@ -43,7 +46,12 @@ LOGINS: Final[Mapping[str, Login]] = {
         role="precis_worker", connections=64, statement=timedelta(seconds=30)
     ),
     "dispatcher": Login(
-        role="precis_dispatcher", connections=24, statement=timedelta(seconds=30)
+        role="precis_dispatcher",
+        connections=24,
+        statement=timedelta(seconds=30),
+        # Asleep or cut off it would keep its locks, and with them everybody's hints, for
+        # hours. A holder speaks each second, or waits for Kafka for ten at the most.
+        idle_session=timedelta(seconds=15),
     ),
     "notifier": Login(
         role="precis_notifier", connections=24, statement=timedelta(seconds=30)
@@ -83,6 +91,7 @@ def _make(connection: psycopg.Connection[Any], login: Login, password: str) -> N
     for setting, span in {
         "statement_timeout": login.statement,
         "idle_in_transaction_session_timeout": login.open_transaction,
+        "idle_session_timeout": login.idle_session,
     }.items():
         milliseconds = sql.Literal(int(span.total_seconds() * 1000))
         connection.execute(

@@ -6,7 +6,7 @@ whoever holds the lock next; moving a job twice is not possible.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from jobs.operations.pause import BEGINNING, Reached, put_back, set_aside
-from jobs.store.pause_store import end_pause, list_pauses, settle_pause
+from jobs.store.pause_store import Pause, end_pause, list_pauses, settle_pause
 from plumbing.database import Database, DatabaseUnavailable, Transaction
 from plumbing.process import sleep_or_stop
 from plumbing.repeating import repeat
@@ -36,7 +36,8 @@ class PauseLoop:
                     await sleep_or_stop(stop, _STANDBY)
                     return True
                 while not stop.is_set():
-                    await self.run_once(stop)
+                    # Over the lock's own connection: who has lost it moves no more.
+                    await self._follow(await list_pauses(connection), stop)
                     await sleep_or_stop(stop, _INTERVAL)
             return True
 
@@ -51,6 +52,9 @@ class PauseLoop:
     async def run_once(self, stop: asyncio.Event) -> None:
         async with self._database.statement() as tx:
             pauses = await list_pauses(tx)
+        await self._follow(pauses, stop)
+
+    async def _follow(self, pauses: Sequence[Pause], stop: asyncio.Event) -> None:
         for pause in pauses:
             if pause.tenant_id is None:
                 continue

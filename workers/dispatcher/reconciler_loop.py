@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -59,7 +60,7 @@ class ReconcilerLoop:
                     await sleep_or_stop(stop, _STANDBY)
                     return True
                 while not stop.is_set():
-                    await self.run_once()
+                    await self.run_once(connection)
                     await sleep_or_stop(stop, self._interval)
             return True
 
@@ -71,33 +72,26 @@ class ReconcilerLoop:
             outages=(DatabaseUnavailable,),
         )
 
-    async def run_once(self) -> None:
-        await self._sweep()
+    async def run_once(self, connection: Transaction) -> None:
+        """Sweep over the lock's own connection: who has lost it sweeps no more."""
+        await self._sweep(connection)
         try:
             await self._replace_lost_hints()
         except BrokerUnavailable as error:
             # The sweeps go on without Valkey.
             log.warning("loop.outage", loop="reconciler", error=str(error))
 
-    async def _sweep(self) -> None:
-        lapsed = await self._until_none_left(self._sweep_lapsed, full=MOST_SWEPT)
-        woken = await self._until_none_left(wake_due, full=MOST_WAITING)
-        expired = await self._until_none_left(_expire, full=MOST_WAITING)
+    async def _sweep(self, connection: Transaction) -> None:
+        lapsed = await _until_none_left(
+            partial(self._sweep_lapsed, connection), full=MOST_SWEPT
+        )
+        woken = await _until_none_left(partial(wake_due, connection), full=MOST_WAITING)
+        expired = await _until_none_left(
+            partial(_expire, connection), full=MOST_WAITING
+        )
         metrics.JOBS_SWEPT.inc(lapsed)
         if lapsed or expired:
             log.info("jobs.swept", lapsed=lapsed, woken=woken, expired=expired)
-
-    async def _until_none_left(
-        self, step: Callable[[Transaction], Awaitable[int]], *, full: int
-    ) -> int:
-        """Repeat a step while it finds as many as it takes at once; gives them all."""
-        total = 0
-        while True:
-            async with self._database.statement() as tx:
-                found = await step(tx)
-            total += found
-            if found < full:
-                return total
 
     async def _sweep_lapsed(self, tx: Transaction) -> int:
         return len(await sweep_lapsed(tx, pause=self._pause_after_loss))
@@ -120,6 +114,16 @@ class ReconcilerLoop:
             log.info(
                 "hints.replaced", count=wanted, size=min(size, MAX_JOBS_PER_MESSAGE)
             )
+
+
+async def _until_none_left(step: Callable[[], Awaitable[int]], *, full: int) -> int:
+    """Repeat a step while it finds as many as it takes at once; gives them all."""
+    total = 0
+    while True:
+        found = await step()
+        total += found
+        if found < full:
+            return total
 
 
 async def _expire(tx: Transaction) -> int:

@@ -193,6 +193,7 @@ def test_logins_have_limits_of_their_own(
             for setting, span in (
                 ("statement_timeout", login.statement),
                 ("idle_in_transaction_session_timeout", login.open_transaction),
+                ("idle_session_timeout", login.idle_session),
             ):
                 (value,) = opened.execute(
                     "SELECT extract(epoch FROM current_setting(%s)::interval)",
