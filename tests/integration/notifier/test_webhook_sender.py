@@ -230,7 +230,7 @@ async def test_a_name_is_resolved_once_and_its_checked_address_used(
     assert not resolver
 
 
-async def test_a_name_that_turns_private_is_blocked_and_nothing_is_sent(
+async def test_fault_dns_garb_turns_private_and_nothing_is_sent(
     resolver: list[list[str]], receiver: Receiver
 ) -> None:
     resolver.append(["127.0.0.1"])
@@ -249,7 +249,7 @@ async def test_plain_http_must_lead_into_an_allowed_network(
     assert outcome.verdict is Verdict.BLOCKED
 
 
-async def test_a_name_without_an_address_is_tried_again(
+async def test_fault_dns_k9_is_no_address_and_tried_again(
     resolver: list[list[str]],
 ) -> None:
     resolver.append([])
@@ -264,7 +264,7 @@ async def test_a_url_that_no_longer_passes_is_blocked(receiver: Receiver) -> Non
     assert not receiver.received
 
 
-async def test_slow_names_do_not_hold_up_the_others(
+async def test_fault_dns_slow_does_not_hold_up_the_others(
     monkeypatch: pytest.MonkeyPatch, receiver: Receiver, brief_sender: WebhookSender
 ) -> None:
     real = socket.getaddrinfo

@@ -153,7 +153,7 @@ async def read_dead_letters(batch: BatchTier, *, count: int) -> list[Any]:
     return buried
 
 
-async def test_a_malformed_record_is_buried_and_the_partition_moves_on(
+async def test_fault_kafka_garb_is_buried_and_the_partition_moves_on(
     batch: BatchTier,
 ) -> None:
     tenant = await a_tenant(batch.database)
@@ -173,7 +173,7 @@ async def test_a_malformed_record_is_buried_and_the_partition_moves_on(
     assert all(dict(record.headers)["error"] for record in buried)
 
 
-async def test_the_largest_record_that_kafka_takes_is_buried_too(
+async def test_fault_dispatcher_garb_of_the_largest_size_is_buried(
     batch: BatchTier,
 ) -> None:
     tenant = await a_tenant(batch.database)
@@ -205,7 +205,7 @@ async def test_what_a_killed_worker_had_fetched_takes_no_room_for_long(
     assert await batch.wait_final(job_id, seconds=10) == {State.SUCCEEDED}
 
 
-async def test_a_celery_message_that_is_not_ours_is_acknowledged(
+async def test_fault_worker_garb_is_acknowledged(
     batch: BatchTier, valkey_url: str
 ) -> None:
     tenant = await a_tenant(batch.database)
@@ -222,7 +222,7 @@ async def test_a_celery_message_that_is_not_ours_is_acknowledged(
         assert await valkey.llen("precis.batch") == 0
 
 
-async def test_a_killed_workers_job_is_resumed_without_repeating_chunks(
+async def test_fault_worker_k9_is_resumed_without_repeating_chunks(
     batch: BatchTier,
 ) -> None:
     tenant = await a_tenant(batch.database)
@@ -254,7 +254,7 @@ async def test_a_killed_workers_job_is_resumed_without_repeating_chunks(
     assert not sections_before & repeated
 
 
-async def test_a_stopped_worker_hands_its_job_back_without_burning_an_attempt(
+async def test_fault_worker_term_hands_its_job_back_and_burns_no_attempt(
     batch: BatchTier,
 ) -> None:
     tenant = await a_tenant(batch.database)
@@ -309,7 +309,7 @@ async def test_a_cancel_aborts_the_call_to_the_engine(batch: BatchTier) -> None:
     await until(is_aborted, seconds=2)
 
 
-async def test_unusable_answers_end_a_job_as_failed_with_its_sections_kept(
+async def test_fault_engine_batch_garb_ends_as_failed_with_its_sections_kept(
     batch: BatchTier,
 ) -> None:
     tenant = await a_tenant(batch.database)
