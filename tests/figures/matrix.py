@@ -22,7 +22,7 @@ ROWS: Final[Mapping[str, str]] = {
     "limits": "rate limiter",
     "dispatcher": "dispatcher",
     "worker": "worker",
-    "child": "one of several workers on a machine",
+    "child": "task within a worker",
     "engine_realtime": "engine, realtime",
     "engine_batch": "engine, batch",
     "notifier": "notifier",
