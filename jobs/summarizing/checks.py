@@ -7,6 +7,7 @@ Whether to ask again or to fail the job is decided by the caller.
 """
 
 import re
+import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,13 +64,14 @@ _RUN = re.compile(rf"(\S)\1{{{_LONGEST_RUN - 1}}}")
 _FEWEST_GRAMS = 40  # fewer repeat by chance
 _LEAST_DISTINCT = 0.3
 _MOST_REPLACEMENTS = 0.01
-_LETTERS = re.compile(r"[^\W_]+")
+_LETTERS = (string.ascii_letters + string.digits).encode()
 _LEAST_LETTERS = 0.3
 _FEWEST_CHARACTERS = 12
 _MAIN_SCRIPT = 0.7
 _TRACE_OF_SCRIPT = 0.1
 _FEWEST_LETTERS = 12
 _UNITS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\w+|[^\\w\\s]")
+_HEAD = 200  # code points that an echo and its text have in common
 _BEGINNING = 8_000  # code points of a text looked at: enough to know its nature
 
 
@@ -123,7 +125,11 @@ def _share_of_replacements(text: str) -> float:
 
 def _share_of_letters(text: str) -> float:
     seen = sum(map(len, text.split()))
-    return sum(map(len, _LETTERS.findall(text))) / max(1, seen)
+    if text.isascii():  # deleted and counted: ten times as fast
+        letters = len(text) - len(text.encode().translate(None, _LETTERS))
+    else:
+        letters = sum(map(str.isalnum, text))
+    return letters / max(1, seen)
 
 
 def _is_looping(answer: _Answer) -> bool:
@@ -156,8 +162,12 @@ def _is_echo(answer: _Answer) -> bool:
     A text within the length asked for, or of two sentences, may well be its own
     summary; so may the beginning of one that has no sentences.
     """
-    output, source = _plain(answer.output), _plain(answer.source)
-    if not source.startswith(output.rstrip(".…")):
+    output = _plain(answer.output)
+    told, head = output.rstrip(".…"), _plain(answer.source[:_HEAD])
+    if not (told.startswith(head) or head.startswith(told)):
+        return False  # nearly always: the rest need not be looked at
+    source = _plain(answer.source)
+    if not source.startswith(told):
         return False
     if count_words(source) <= answer.words or _is_two_sentences(answer.source.strip()):
         return False
