@@ -61,6 +61,7 @@ async def _examine(data: Path) -> "list[Finding]":
     from precis.cli import doctor_parts  # noqa: PLC0415 - Kafka, Celery and the like
     from precis.cli.doctor_database import check_database  # noqa: PLC0415
     from precis.cli.doctor_engines import check_engines  # noqa: PLC0415
+    from precis.cli.doctor_processes import check_processes  # noqa: PLC0415
     from precis.cli.doctor_settings import check_settings  # noqa: PLC0415
 
     checks: dict[str, Callable[[Path], Awaitable[list[Finding]]]] = {
@@ -70,6 +71,7 @@ async def _examine(data: Path) -> "list[Finding]":
         "valkey": doctor_parts.check_valkey,
         "mail": doctor_parts.check_mail,
         "engines": check_engines,
+        "processes": check_processes,
     }
     outcomes = await asyncio.gather(
         *(asyncio.wait_for(check(data), _LONGEST_SECONDS) for check in checks.values()),

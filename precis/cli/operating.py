@@ -77,7 +77,7 @@ def is_told_by_stack(data: Path) -> bool:
 
 def told_by_stack(data: Path) -> dict[str, Any]:
     """What a running `precis up` told its processes, as far as `ready.json` says it."""
-    ready = json.loads((data / "ready.json").read_text(encoding="utf-8"))
+    ready = read_ready(data)
     smtp_host, _, smtp_port = ready["smtp"].rpartition(":")
     told = {
         "database_url": ready["database_url"],
@@ -95,3 +95,9 @@ def told_by_stack(data: Path) -> dict[str, Any]:
         if secret.is_file():
             told[name] = secret.read_text(encoding="ascii").strip()
     return told
+
+
+def read_ready(data: Path) -> dict[str, Any]:
+    """What a running `precis up` says of itself."""
+    ready: dict[str, Any] = json.loads((data / "ready.json").read_text("utf-8"))
+    return ready

@@ -62,6 +62,16 @@ async def test_up_serves_until_ctrl_c_and_leaves_nothing(cli: Cli) -> None:
     assert json.loads(summary.out)["status"] == "succeeded"
     assert "buses" in queued.out
 
+    checked = await cli.run("doctor")
+    assert checked.status == 0, checked.out
+    assert not {"fail", "warn"} & {line[:4] for line in checked.out.splitlines()}
+    assert "ok    processes" in checked.out
+    listed = await cli.run("list", "--json", "--limit", "1")
+    why = await cli.run("explain", json.loads(listed.out.splitlines()[0])["id"])
+    assert (why.status, "It ended as succeeded" in why.out) == (0, True), why.err
+    dead = await cli.run("dead-letters", "list")
+    assert (dead.status, "no dead letters" in dead.err) == (0, True), dead.err
+
     second = await cli.run("up")
     assert (second.status, "in use" in second.err) == (9, True)
 
