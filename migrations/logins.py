@@ -47,7 +47,8 @@ LOGINS: Final[Mapping[str, Login]] = {
     ),
     "dispatcher": Login(
         role="precis_dispatcher",
-        connections=24,
+        # Each holds up to four more beside its pool, for its locks.
+        connections=40,
         statement=timedelta(seconds=30),
         # Asleep or cut off it would keep its locks, and with them everybody's hints, for
         # hours. A holder speaks each second, or waits for Kafka for ten at the most.

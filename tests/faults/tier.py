@@ -65,8 +65,6 @@ class Tier(Stack):
         """Undo what a test has left: servers, lines and processes are as before."""
         for proxy in self.lines.values():
             proxy.heal()
-            await proxy.reset()
-            await proxy.refuse()
             await proxy.accept()
         await asyncio.gather(self.valkey.restore(), self.kafka.restore())
         await super().heal()
