@@ -7,7 +7,7 @@ stopping.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -36,6 +36,8 @@ class Held:
     attempt: Attempt
     task: asyncio.Task[State]
     is_lost: bool = False
+    kept_at: float = field(default_factory=time.monotonic)
+    """When Postgres last said that it is ours."""
 
 
 class Holder:
@@ -168,6 +170,7 @@ class Holder:
                 await self._beat_once()
             except DatabaseUnavailable as error:
                 log.warning("heartbeat.failed", error=str(error))
+                self._lose_lapsed()
             is_over = await sleep_or_stop(stop, self._beat)
 
     async def _beat_once(self) -> None:
@@ -183,11 +186,20 @@ class Holder:
             renewed = await ledger.renew([each.attempt.held for each in held])
             self._renewed_at = time.monotonic()
             for each in held:
-                if each.attempt.held.id not in renewed:
+                if each.attempt.held.id in renewed:
+                    each.kept_at = self._renewed_at
+                else:
                     self._lose(each)
         for job_id in await ledger.find_cancelled(list(self._held)):
             if job_id in self._held:
                 self._held[job_id].task.cancel()
+
+    def _lose_lapsed(self) -> None:
+        """Nobody renews what we hold: once its lease is over, others may do it."""
+        over = time.monotonic() - self._tools.lease.total_seconds()
+        for held in self._held.values():
+            if held.kept_at < over and not held.is_lost:
+                self._lose(held)
 
     def _lose(self, held: Held) -> None:
         held.is_lost = True

