@@ -38,7 +38,9 @@ from workers.batch.settings import WorkerSettings
 from workers.batch.slots import Slots, TextBudget
 
 _DISCOVERY_PAUSE: Final = timedelta(seconds=1)
-_PAUSE_OF_THE_IDLE: Final = timedelta(seconds=1)
+# Much shorter than the second for which a worker asks Valkey at once: Valkey serves who
+# has waited longest, and that must not be the one who has just passed a message on.
+_PAUSE_OF_THE_IDLE: Final = timedelta(milliseconds=200)
 
 log = structlog.get_logger()
 

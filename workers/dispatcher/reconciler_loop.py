@@ -1,9 +1,9 @@
 """Heals by the clock: lapsed leases, ended pauses, passed deadlines, lost hints.
 
-It writes nothing per waiting job. When jobs are due and there has been room for a
-while, hints were lost: it sends at most `room` wake-ups straight to Celery. So the
-loss of all Kafka and Valkey delays a job by seconds, and a million waiting jobs
-cause no storm.
+It writes nothing per waiting job. For jobs that come back to the queue it sends
+wake-ups straight to Celery. When others are due and there has been room for a while,
+hints were lost, and it does the same for them: at most `room` at once. So the loss of
+all Kafka and Valkey delays a job by seconds, and a million waiting jobs cause no storm.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from jobs.messages.hint import MAX_JOBS_PER_MESSAGE, split_claims
+from jobs.messages.hint import split_claims
 from jobs.operations.leave import MOST_SWEPT, sweep_lapsed
 from jobs.operations.wait import MOST_WAITING, expire_overdue, wake_due
 from jobs.store.worker_store import read_load
@@ -52,6 +52,8 @@ class ReconcilerLoop:
         self._patience = patience.total_seconds()
         self._pause_after_loss = pause_after_loss
         self._idle_room_since: float | None = None
+        self._woken = 0
+        """Jobs that came back to the queue: their hints are spent, nobody sends more."""
 
     async def run(self, stop: asyncio.Event) -> None:
         async def reconcile_while_locked() -> bool:
@@ -89,6 +91,7 @@ class ReconcilerLoop:
         expired = await _until_none_left(
             partial(_expire, connection), full=MOST_WAITING
         )
+        self._woken += woken
         metrics.JOBS_SWEPT.inc(lapsed)
         if lapsed or expired:
             log.info("jobs.swept", lapsed=lapsed, woken=woken, expired=expired)
@@ -101,19 +104,25 @@ class ReconcilerLoop:
         async with self._database.statement() as tx:
             load = await read_load(tx, enough=1000)
         wanted = min(load.due, find_room(load, waiting_messages=waiting))
+        self._woken = min(self._woken, load.due)
         now = time.monotonic()
         if wanted == 0:
             self._idle_room_since = None
-        elif self._idle_room_since is None:
+            return
+        if self._idle_room_since is None:
             self._idle_room_since = now
-        elif now - self._idle_room_since >= self._patience:
+        if now - self._idle_room_since >= self._patience:
             self._idle_room_since = None
-            size = message_size(wanted, workers=load.workers)
-            await self._broker.send(split_claims((), count=wanted, size=size))
+            await self._send(wanted, workers=load.workers)
             metrics.HINTS_REPLACED.inc(wanted)
-            log.info(
-                "hints.replaced", count=wanted, size=min(size, MAX_JOBS_PER_MESSAGE)
-            )
+            log.info("hints.replaced", count=wanted)
+        elif self._woken:
+            await self._send(min(wanted, self._woken), workers=load.workers)
+
+    async def _send(self, count: int, *, workers: int) -> None:
+        size = message_size(count, workers=workers)
+        await self._broker.send(split_claims((), count=count, size=size))
+        self._woken = max(0, self._woken - count)
 
 
 async def _until_none_left(step: Callable[[], Awaitable[int]], *, full: int) -> int:
