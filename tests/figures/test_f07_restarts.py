@@ -14,6 +14,7 @@ from tests.figures.conftest import OpenTier
 from tests.figures.paced_engine import PacedEngine
 from tests.figures.record import record
 from tests.figures.tier import Shape, Tier
+from tests.waiting import until
 
 RESTARTS = 10
 WORKERS = 2
@@ -30,7 +31,7 @@ async def test_f07_restarts_of_all_workers_burn_no_attempt(
     batch_tier: OpenTier,
 ) -> None:
     # Longer than the grace of 1 s: what is under way has to be handed back.
-    engine = PacedEngine(seconds=1.5)
+    engine = PacedEngine(seconds=3)
     async with batch_tier(engine, Shape(workers=WORKERS, slots=8)) as tier:
         async with _load(tier) as jobs:
             for _ in range(RESTARTS):
@@ -80,6 +81,11 @@ async def _load(tier: Tier) -> AsyncIterator[list[UUID]]:
 async def _restart_all(tier: Tier) -> None:
     """The new ones come up while the old ones let go of their work."""
     old = list(tier.stack.running["worker"])
+
+    async def are_at_work() -> bool:
+        return all([await tier.stack.held(each) for each in old])
+
+    await until(are_at_work, what="a worker gets no jobs")
     starts = [asyncio.create_task(tier.stack.start("worker")) for _ in old]
     ends = await asyncio.gather(*(asyncio.to_thread(each.stop) for each in old))
     await asyncio.gather(*starts)
