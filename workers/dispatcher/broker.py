@@ -38,11 +38,14 @@ class Broker:
 
     async def count_waiting(self) -> int:
         """Messages that will soon claim jobs: queued ones and those just prefetched."""
-        since = time.time() - _SOON_STARTED_SECONDS
+        now = time.time()
+        # A worker's own clock said when: one that is far off is left out, or what it held
+        # when it was killed would take room until this clock has come as far.
+        just_now = (now - _SOON_STARTED_SECONDS, now + _SOON_STARTED_SECONDS)
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.llen(QUEUE)
-                pipeline.zcount(_PREFETCHED, since, "+inf")
+                pipeline.zcount(_PREFETCHED, *just_now)
                 return sum(await pipeline.execute())
         except (RedisError, OSError) as error:
             raise BrokerUnavailable(type(error).__name__) from error

@@ -190,15 +190,17 @@ async def test_fault_dispatcher_garb_of_the_largest_size_is_buried(
     assert dict(buried.headers)["size"] == str(len(huge)).encode()
 
 
+@pytest.mark.parametrize("seconds_ago", [60, -3600], ids=["earlier", "clock ahead"])
 async def test_what_a_killed_worker_had_fetched_takes_no_room_for_long(
-    batch: BatchTier, valkey_url: str
+    batch: BatchTier, valkey_url: str, seconds_ago: float
 ) -> None:
     """Its messages stay among those nobody has started for an hour."""
     tenant = await a_tenant(batch.database)
+    fetched_at = time.time() - seconds_ago
     async with redis.asyncio.Redis.from_url(valkey_url) as valkey:
         for number in range(40):
             await valkey.hset("unacked", f"tag-{number}", "[]")
-            await valkey.zadd("unacked_index", {f"tag-{number}": time.time() - 60})
+            await valkey.zadd("unacked_index", {f"tag-{number}": fetched_at})
     await batch.start_worker()
     await batch.start_dispatcher()
     job_id = await a_job(batch.database, tenant)
