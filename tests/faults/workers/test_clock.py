@@ -18,7 +18,7 @@ import pytest
 
 from tests.builders import rows
 from tests.faults.failpoints.stack import LEASE_SECONDS
-from tests.faults.tier import KINDS, MANY_CHUNKS, Tier
+from tests.faults.tier import KINDS, Tier
 from tests.fixtures.processes import Process
 
 _SOURCE: Final = Path(__file__).with_name("wrong_clock.c")
@@ -74,7 +74,7 @@ async def test_fault_clock(kept_tier: Tier, astray: list[Process]) -> None:
     # Dispatchers have nothing to say at their start.
     assert [hours_off(each) for each in astray[:2]] == [1, -1]
     kept_tier.gate.clear()
-    jobs = await kept_tier.take(20, MANY_CHUNKS)
+    jobs = await kept_tier.take(6)
     await kept_tier.wait_asked()
     leases = await rows(
         kept_tier.database,
@@ -87,11 +87,11 @@ async def test_fault_clock(kept_tier: Tier, astray: list[Process]) -> None:
         await kept_tier.wait_for_lease()
     kept_tier.gate.set()
     await kept_tier.settle(jobs)
-    # Claimed once and left once, and ended when Postgres says that it was.
+    # No lease lapsed, or an attempt would be gone; the end is when Postgres says it was.
     ends = await rows(
         kept_tier.database,
-        "SELECT DISTINCT fence, finished_at > clock_timestamp() - interval '1 min'"
+        "SELECT DISTINCT finished_at > clock_timestamp() - interval '1 min'"
         " AND finished_at <= clock_timestamp() FROM job WHERE id = ANY(:ids)",
         ids=jobs,
     )
-    assert ends == [(2, True)]
+    assert ends == [(True,)]
