@@ -1,7 +1,7 @@
 """Texts accepted a second: the real gateway against FastAPI with an ORM insert.
 
 Both answer 202 after the commit, in one uvicorn process bound to one core, at 64
-connections; the client has the other core, Postgres falls where the kernel puts it.
+connections; the client and Postgres have the other core.
 """
 
 from typing import Final

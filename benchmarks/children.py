@@ -7,7 +7,7 @@ kernel if the benchmark dies. Each may be bound to a core.
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -107,6 +107,27 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+@contextmanager
+def bound(pids: Iterable[int], *, core: int) -> Iterator[None]:
+    """Keep processes, with their children and threads, on one core for a while."""
+    everywhere = range(os.cpu_count() or 1)
+    _bind(pids, {core})
+    try:
+        yield
+    finally:
+        _bind(pids, everywhere)
+
+
+def _bind(pids: Iterable[int], cores: Collection[int]) -> None:
+    for pid in pids:
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                for thread in process.threads():
+                    with suppress(ProcessLookupError):
+                        os.sched_setaffinity(thread.id, cores)
 
 
 def cpu_seconds(pid: int) -> float:

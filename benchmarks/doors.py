@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.children import CLIENT_CORE, SERVER_CORE
+from benchmarks.children import CLIENT_CORE, SERVER_CORE, bound
 from benchmarks.surroundings import Bench
 from benchmarks.texts import short_texts
 
@@ -24,7 +24,10 @@ async def open_door(bench: Bench, peer: Sequence[str] | None) -> AsyncIterator[D
     """Start the gateway, or a peer given as module and arguments."""
     port = bench.ports["peer" if peer else "gateway"]
     module, *arguments = (peer[0], str(port), *peer[1:]) if peer else ("gateway",)
-    with bench.children.start(module, *arguments, core=SERVER_CORE) as door:
+    with (
+        bound(bench.ready.pids.values(), core=CLIENT_CORE),
+        bench.children.start(module, *arguments, core=SERVER_CORE) as door,
+    ):
         await door.ready(port, path=None if peer else "/readyz")
         yield Door(port, door.pid)
         door.require(succeeded=True)
