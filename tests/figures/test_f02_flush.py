@@ -20,8 +20,9 @@ async def test_f02_a_broker_that_is_emptied_every_few_seconds_costs_time_only() 
         seed=SEED,
         faults=("flush",),
         every=3.0,
-        # Slower than they come, so that a backlog is there at every flush.
-        engine_seconds=1.5,
+        # Hardly faster than they come, so that work is under way at every flush.
+        engine_seconds=1.0,
+        drain_seconds=100,
         habits=Habits(realtime=0, hasty=0, cancelled=0, erased=0, long=0.05),
     )
     outcome = await run(plan)

@@ -19,7 +19,8 @@ async def test_f03_a_topic_that_is_deleted_and_made_anew_loses_no_job() -> None:
         seed=SEED,
         faults=("topic",),
         every=8.0,
-        engine_seconds=1.5,
+        engine_seconds=1.0,
+        drain_seconds=100,
         habits=Habits(realtime=0, hasty=0, cancelled=0, erased=0, long=0.05),
     )
     outcome = await run(plan)
