@@ -60,13 +60,12 @@ SELECT id FROM moved
 """
 
 _FAIL: Final = f"""
-WITH chosen AS MATERIALIZED (
-    SELECT id FROM job WHERE {_LIVES} ORDER BY id LIMIT {MOST_AT_ONCE} FOR NO KEY UPDATE
-), ending AS (
-    SELECT h.id, CASE WHEN h.cancel_requested THEN 'cancelled'
-                      WHEN h.deadline <= statement_timestamp() THEN 'expired'
-                      ELSE 'failed' END AS state
-    FROM job h JOIN chosen USING (id)
+WITH ending AS MATERIALIZED (
+    -- Said of the rows as they are locked: a cancel may have been first meanwhile.
+    SELECT id, CASE WHEN cancel_requested THEN 'cancelled'
+                    WHEN deadline <= statement_timestamp() THEN 'expired'
+                    ELSE 'failed' END AS state
+    FROM job WHERE {_LIVES} ORDER BY id LIMIT {MOST_AT_ONCE} FOR NO KEY UPDATE
 ), changed AS (
     UPDATE job j SET state = ending.state, fence = j.fence + 1, version = j.version + 1,
         lease_until = NULL, worker_id = NULL, finished_at = statement_timestamp(),
