@@ -2,9 +2,10 @@
 
 A malformed key never reaches the database. A key that was found is remembered for
 ten seconds, so a revoked one lives at most that much longer; one that was not found
-is asked for again each time.
+is asked for again each time, but once for all who bring it at the same moment.
 """
 
+import asyncio
 import hmac
 import time
 from dataclasses import dataclass, replace
@@ -45,6 +46,7 @@ class KeyRing:
         self._database = database
         self._pepper = pepper
         self._remembered: dict[bytes, _Remembered] = {}
+        self._asked_for: dict[bytes, asyncio.Task[_Remembered]] = {}
 
     async def identify(self, authorization: str | None) -> Caller:
         """The caller, or `RequestRefused` without a hint at what was wrong."""
@@ -54,18 +56,32 @@ class KeyRing:
         secret_hmac = key.hmac(self._pepper)
         known = self._remembered.get(secret_hmac)
         if known is None or known.fresh_until <= time.monotonic():
-            known = await self._look_up(key, secret_hmac)
+            known = await self._look_up_once(key, secret_hmac)
         if known.expires_at is not None and known.expires_at <= datetime.now(UTC):
             raise RequestRefused("unauthorized")
         return known.caller
 
+    async def _look_up_once(self, key: ApiKey, secret_hmac: bytes) -> _Remembered:
+        """A thousand who come at once would else take all connections for seconds."""
+        asking = self._asked_for.get(secret_hmac)
+        if asking is None:
+            stale = self._remembered.get(secret_hmac)
+            if stale is not None:
+                # One request asks again, the others of this moment go on meanwhile.
+                self._remembered[secret_hmac] = replace(
+                    stale, fresh_until=stale.known_until
+                )
+            asking = asyncio.create_task(self._look_up(key, secret_hmac))
+            self._asked_for[secret_hmac] = asking
+            asking.add_done_callback(lambda done: self._forget(secret_hmac, done))
+        return await asyncio.shield(asking)
+
+    def _forget(self, secret_hmac: bytes, asked: asyncio.Task[_Remembered]) -> None:
+        del self._asked_for[secret_hmac]
+        if not asked.cancelled():
+            asked.exception()  # read, though all who waited for it may have left
+
     async def _look_up(self, key: ApiKey, secret_hmac: bytes) -> _Remembered:
-        stale = self._remembered.get(secret_hmac)
-        if stale is not None:
-            # One request asks again, the others of this moment go on meanwhile.
-            self._remembered[secret_hmac] = replace(
-                stale, fresh_until=stale.known_until
-            )
         asked_at = time.monotonic()
         async with self._database.statement() as tx:
             stored = await find_key(tx, key.id)
