@@ -16,7 +16,7 @@ from tests.figures.record import record
 from tests.figures.tier import Shape, Tier
 from tests.scripted_engine import Call
 
-OTHERS = 1000
+OTHERS = 1300
 SLOTS = 16
 BEFORE_IT = 60
 POISON = "The deadly nightshade is in this text. Nobody reads it to its end alive."
@@ -44,7 +44,7 @@ async def test_f08_a_poison_job_ends_after_five_attempts_and_harms_nobody(
         others = await tier.stack.submit(*[A_TEXT] * BEFORE_IT)
         [poison] = await _submit_poison(tier)
         others += await tier.stack.submit(*[A_TEXT] * (OTHERS - BEFORE_IT))
-        await tier.wait_ended([poison, *others], seconds=110)
+        await tier.wait_ended([poison, *others], seconds=120)
         await tier.stack.wait_quiet([poison, *others])
         tier.stack.judge([poison, *usual, *others])
 
