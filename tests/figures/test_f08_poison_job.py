@@ -16,8 +16,9 @@ from tests.figures.record import record
 from tests.figures.tier import Shape, Tier
 from tests.scripted_engine import Call
 
-OTHERS = 1300
+OTHERS = 1500
 SLOTS = 16
+USUAL = 400
 BEFORE_IT = 60
 POISON = "The deadly nightshade is in this text. Nobody reads it to its end alive."
 # More jobs in hand than the engine takes at once, as where the GPU is what is scarce.
@@ -39,7 +40,7 @@ async def test_f08_a_poison_job_ends_after_five_attempts_and_harms_nobody(
 ) -> None:
     engine = PacedEngine(seconds=0.6, capacity=12)
     async with batch_tier(engine, SHAPE) as tier, tier.kept_up():
-        usual = await tier.stack.submit(*[A_TEXT] * (400))
+        usual = await tier.stack.submit(*[A_TEXT] * USUAL)
         await tier.wait_ended(usual, seconds=60)
         others = await tier.stack.submit(*[A_TEXT] * BEFORE_IT)
         [poison] = await _submit_poison(tier)
