@@ -1,4 +1,4 @@
-"""The realtime engine is killed, stopped, frozen, cut off, slow or talks garbage.
+"""The realtime engine is killed, stopped, frozen, restarted, cut off or slow.
 
 Who can wait goes on in batch under the same id, who cannot is told so with the time to
 come back, nothing is a 500, 502 or 504, and an engine that is well again is used again.
@@ -124,12 +124,4 @@ async def test_fault_engine_realtime_slow(caller: Caller, engine: OwnEngine) -> 
     engine.line.latency = LIMIT
     await is_borne(caller)
     engine.line.heal()
-    await is_back(caller)
-
-
-async def test_fault_engine_realtime_garb(caller: Caller, engine: OwnEngine) -> None:
-    """Bytes that are no HTTP; answers that are no summary are proven at the door."""
-    engine.line.answers = Flow.GARBLE
-    await is_borne(caller)
-    await engine.mend()
     await is_back(caller)

@@ -107,7 +107,7 @@ async def test_auto_goes_on_in_batch_under_the_same_id(
 
 
 @pytest.mark.parametrize(("answer", "reason", "code"), TROUBLES, ids=NAMES)
-async def test_realtime_is_refused_and_nothing_stored(
+async def test_fault_engine_realtime_garb_is_refused_and_nothing_stored(
     door: Door, engine: ScriptedEngine, answer: Any, reason: str, code: str
 ) -> None:
     engine.answer = answer
