@@ -42,7 +42,12 @@ CAUSES: Final = {
 _LEGAL: Final = {
     (step.cause, step.source and step.source.value, step.target.value)
     for step in TRANSITIONS
-} | {("cancel", "running", "running")}  # asked to stop, not stopped
+} | {
+    ("cancel", "running", "running"),  # asked to stop, not stopped
+    # Over a failure by hand, too, the deadline and the cancel win.
+    *(("fail", state, "expired") for state in ("queued", "retry_wait", "running")),
+    ("fail", "running", "cancelled"),
+}
 _KEEPING_FENCE: Final = {("retry_wait", "queued")}
 _STEPS: Final = "SELECT * FROM model.step WHERE n > :n ORDER BY n"
 _RESULTS: Final = "SELECT * FROM model.result WHERE n > :n ORDER BY n"
