@@ -33,10 +33,10 @@ unit: setup  ## the fast tests: no I/O
 	@$(VENV)/python -m pytest -q tests/unit tests/architecture
 
 integration: setup  ## the tests on real parts, end to end included
-	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys
+	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys tests/model
 
-test-faults: setup  ## real faults on real processes: failpoints, the small chaos, the matrix
-	@$(VENV)/python -m pytest -q tests/faults tests/chaos
+test-faults: setup  ## real faults on real processes: failpoints, chaos, the matrix, the figures
+	@$(VENV)/python -m pytest -q tests/faults tests/chaos tests/figures
 
 bench: setup  ## measure side by side; results in benchmarks/results
 	@$(VENV)/python -m benchmarks
