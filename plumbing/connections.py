@@ -96,6 +96,8 @@ async def connected(engine: AsyncEngine, use: Use) -> AsyncIterator[AsyncConnect
             use.end = partial(hang_up, driver_of(connection))
     except (TimeoutError, exc.InvalidRequestError) as error:
         raise NoConnection from error
+    if limit.when() is not None:
+        use.end()  # once more, by socket: the first came as the connection opened
     async with AsyncExitStack() as closing:
         closing.push_async_exit(connection)
         yield connection

@@ -10,10 +10,12 @@ from datetime import timedelta
 
 import pytest
 from psycopg import AsyncConnection
-from sqlalchemy import text
+from sqlalchemy import event, exc, text
 from sqlalchemy.engine import make_url
 
-from plumbing.database import Database, DatabaseUnavailable, Transaction
+from plumbing.connections import Opening, connected
+from plumbing.database import Database, DatabaseUnavailable, Transaction, async_url
+from plumbing.vigil import Use
 
 
 @pytest.fixture
@@ -81,6 +83,25 @@ async def _locked(
     async with database.session_lock(name) as held:
         assert held is not None
         yield held
+
+
+async def test_a_use_that_is_ended_as_its_connection_opens_is_ended(
+    database_url: str,
+) -> None:
+    """Else it would wait for a frozen server, and whoever ended it for the use."""
+    opening = Opening(
+        async_url(database_url),
+        statement_timeout=timedelta(seconds=5),
+        application="ended",
+    )
+    engine, use = opening.pool(1), Use()
+    async with connected(engine, Use()) as connection:
+        await connection.execute(text("SELECT 1"))
+    event.listen(engine.sync_engine.pool, "checkout", lambda *_: use.end())
+    with pytest.raises(exc.OperationalError):
+        async with connected(engine, use) as connection:
+            await connection.execute(text("SELECT 1"))
+    await engine.dispose()
 
 
 async def test_a_postgres_that_only_reads_is_left_and_asked_anew(
