@@ -16,7 +16,7 @@ import structlog
 from jobs.errors import LeaseLost
 from jobs.lifecycle import State
 from jobs.messages.hint import ClaimRequest
-from jobs.operations.claim import Claim
+from jobs.operations.claim import Claim, usual_count
 from plumbing.database import DatabaseUnavailable
 from plumbing.engine_pool import EnginePool
 from plumbing.process import sleep_or_stop
@@ -73,11 +73,13 @@ class Holder:
             # One at a time: what comes free meanwhile goes into one claim.
             async with self._claiming:
                 granted = await self._slots.take(left)
-                claims = await self._claim(granted)
+                count = usual_count(granted)
+                await self._slots.give_back(granted - count)
+                claims = await self._claim(count)
             if not claims:
                 break
             tasks |= {self._begin(held, task_id=task_id) for held in claims}
-            left -= granted
+            left -= count
         if tasks:
             await asyncio.wait(tasks)
         return 0 if self._may_claim() else max(0, left)

@@ -35,11 +35,10 @@ CROSS JOIN LATERAL (SELECT CASE WHEN n % 10 < 5 THEN 'queued' WHEN n % 10 < 6 TH
 """
 STATEMENTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "claim": (
-        CLAIM_SQL,
+        CLAIM_SQL.format(count=32),
         {
             "whole": False,
             "slack": 100_000,
-            "count": 32,
             "worker": "w",
             "lease": timedelta(seconds=60),
         },
