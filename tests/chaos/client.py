@@ -20,7 +20,10 @@ from tests.chaos.texts import make_text
 
 _PATIENCE_SECONDS: Final = 90.0
 _TIMEOUT: Final = 6.0
-_LONGEST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 5.0
+_MOST_UNDER_WAY: Final = 64
+"""Orders at once. Without a bound an outage gathers hundreds that repeat themselves, and
+this process, in which the relays to Postgres live as well, becomes the outage."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,14 @@ class Customers:
     async def order_all(self, count: int, *, seconds: float) -> None:
         """Place so many orders, evenly over the time; return when each is settled."""
         began = time.monotonic()
+        room = asyncio.Semaphore(_MOST_UNDER_WAY)
         async with asyncio.TaskGroup() as placed:
             for number in range(count):
                 due = began + number * seconds / count
                 await asyncio.sleep(due - time.monotonic())
-                placed.create_task(self._see_through(number))
+                await room.acquire()
+                order = placed.create_task(self._see_through(number))
+                order.add_done_callback(lambda _: room.release())
 
     async def _see_through(self, number: int) -> None:
         """One order with all that follows; chance depends on seed and number alone."""
@@ -124,6 +130,7 @@ class Customers:
         not come back by itself; so that is noted for the judge.
         """
         end, number = time.monotonic() + _PATIENCE_SECONDS, first
+        pause = 0.5
         headers = {"Idempotency-Key": f'"{key}"'}
         while time.monotonic() < end:
             gateway = self._gateways[number % len(self._gateways)]
@@ -139,8 +146,11 @@ class Customers:
                 continue
             if answer.is_success:
                 return self._acknowledged(key, answer)
-            if not await self._may_repeat(key, answer):
+            if not self._may_repeat(key, answer):
                 break
+            asked = float(answer.headers.get("Retry-After", "0"))
+            await asyncio.sleep(max(min(asked, _LONGEST_PAUSE), pause))
+            pause = min(2 * pause, _LONGEST_PAUSE)
         self._journal.write("given_up", key=key)
         return None
 
@@ -153,14 +163,10 @@ class Customers:
         self._seen(told)
         return job_id
 
-    async def _may_repeat(self, key: str, answer: httpx.Response) -> bool:
+    def _may_repeat(self, key: str, answer: httpx.Response) -> bool:
         code = answer.json().get("code")
         self._journal.write("refused", key=key, status=answer.status_code, code=code)
-        if answer.status_code not in {409, 429, 503}:
-            return False
-        asked = float(answer.headers.get("Retry-After", "0.5"))
-        await asyncio.sleep(min(asked, _LONGEST_PAUSE))
-        return True
+        return answer.status_code in {409, 429, 503}
 
     async def _ask(self, method: str, path: str, job_id: str) -> None:
         """Ask until somebody answers; both requests may be repeated."""
