@@ -147,7 +147,7 @@ class Customers:
             if answer.is_success:
                 return self._acknowledged(key, answer)
             if not self._may_repeat(key, answer):
-                break
+                return None
             asked = float(answer.headers.get("Retry-After", "0"))
             await asyncio.sleep(max(min(asked, _LONGEST_PAUSE), pause))
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -166,7 +166,11 @@ class Customers:
     def _may_repeat(self, key: str, answer: httpx.Response) -> bool:
         code = answer.json().get("code")
         self._journal.write("refused", key=key, status=answer.status_code, code=code)
-        return answer.status_code in {409, 429, 503}
+        if answer.status_code in {409, 429, 503}:
+            return True
+        if code != "deadline_out_of_range":  # else the order's own time ran out
+            self._journal.write("given_up", key=key)
+        return False
 
     async def _ask(self, method: str, path: str, job_id: str) -> None:
         """Ask until somebody answers; both requests may be repeated."""
