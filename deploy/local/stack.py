@@ -7,6 +7,7 @@ the supervisor's; how each server is set up is its launcher's.
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from deploy.local.data_folder import DataFolder, FolderLock, open_folder
@@ -16,6 +17,7 @@ from deploy.local.guardianship import end_last_run
 from deploy.local.layout import SERVERS, Layout, lay_out
 from deploy.local.preparation import Preparation
 from deploy.local.ready import Ready, remove_ready, write_ready
+from deploy.local.restart_pause import LONGEST_PAUSE
 from deploy.local.services import ENGINES, MODULES, EngineChoice
 from deploy.local.supervisor import OnProgress, Supervisor
 
@@ -32,6 +34,8 @@ class StackOptions:
     ready_file: Path | None = None
     only: frozenset[str] | None = None
     """Names as in `pids`; without any process of ours no tables are made."""
+    longest_pause: timedelta = LONGEST_PAUSE
+    """Before a part that dies again and again is started anew."""
 
     @property
     def engine(self) -> EngineChoice:
@@ -63,7 +67,9 @@ class LocalStack:
         self._options = options
         self._folder = DataFolder(options.data_dir.resolve())
         self._lock = FolderLock(self._folder)
-        self._supervisor = Supervisor(self._folder, on_progress=on_progress)
+        self._supervisor = Supervisor(
+            self._folder, on_progress=on_progress, longest_pause=options.longest_pause
+        )
         self._on_progress = on_progress
 
     async def start(self) -> Ready:

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from deploy.local.commands import keep_log_small, last_lines, spawn
@@ -21,7 +21,7 @@ from deploy.local.guardianship import Guardianship
 from deploy.local.identity import ProcessIdentity
 from deploy.local.parts import Part
 from deploy.local.refusals import StackRefused
-from deploy.local.restart_pause import RestartPause
+from deploy.local.restart_pause import LONGEST_PAUSE, RestartPause
 
 OnProgress = Callable[[str, str], None]
 _GLANCE = timedelta(seconds=0.1)
@@ -31,13 +31,20 @@ _GLANCE = timedelta(seconds=0.1)
 class _Child:
     part: Part
     process: subprocess.Popen[bytes]
-    pause: RestartPause = field(default_factory=RestartPause)
+    pause: RestartPause
     restart_at: float | None = None
 
 
 class Supervisor:
-    def __init__(self, folder: DataFolder, *, on_progress: OnProgress) -> None:
+    def __init__(
+        self,
+        folder: DataFolder,
+        *,
+        on_progress: OnProgress,
+        longest_pause: timedelta = LONGEST_PAUSE,
+    ) -> None:
         self._folder = folder
+        self._longest_pause = longest_pause
         self._on_progress = on_progress
         self._guardianship = Guardianship(folder.run_record)
         self._children: dict[str, _Child] = {}
@@ -50,7 +57,7 @@ class Supervisor:
         """Start a part and wait until it serves; raises if it does not."""
         self._on_progress(part.name, "starting")
         self._guardianship.keep_alive()
-        child = _Child(part=part, process=self._spawn(part))
+        child = _Child(part, self._spawn(part), RestartPause(self._longest_pause))
         self._children[part.name] = child
         child.pause.begin(time.monotonic())
         if not await self._becomes_ready(child):

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -78,6 +79,10 @@ class Stack:
         return self.servers._supervisor.pids
 
 
+_LONGEST_PAUSE: Final = timedelta(seconds=2)
+"""Here it is us who kill the servers: a growing pause would be an outage of ours."""
+
+
 @asynccontextmanager
 async def open_stack(
     data: Path,
@@ -89,7 +94,9 @@ async def open_stack(
 ) -> AsyncIterator[Stack]:
     """Everything up and ready; `extra` is added to the environment of our processes."""
     # Named with one of ours, the local stack makes tables and tenant as well.
-    options = StackOptions(data_dir=data, only=_SERVERS | {"gateway"})
+    options = StackOptions(
+        data_dir=data, only=_SERVERS | {"gateway"}, longest_pause=_LONGEST_PAUSE
+    )
     servers, stop = _Servers(options), asyncio.Event()
     async with AsyncExitStack() as closing:
         ready = await servers.start()

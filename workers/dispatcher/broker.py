@@ -47,7 +47,8 @@ class Broker:
                 pipeline.llen(QUEUE)
                 pipeline.zcount(_PREFETCHED, *just_now)
                 return sum(await pipeline.execute())
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, RuntimeError) as error:
+            # RuntimeError: uvloop's, where the connection broke before the first byte.
             raise BrokerUnavailable(type(error).__name__) from error
 
     async def send(self, requests: Sequence[ClaimRequest]) -> None:

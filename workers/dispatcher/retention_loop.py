@@ -64,7 +64,7 @@ class RetentionLoop:
         for kind, count in dropped.items():
             metrics.RETENTION_DROPPED.labels(kind=kind).inc(count)
         if any(dropped.values()):
-            log.info("retention.dropped", **dropped)
+            log.info("retention.dropped", rows=dropped)
         return max(texts, summaries, events) == MOST_DROPPED or keys == MOST_FORGOTTEN
 
     async def _tell(self, connection: Transaction) -> None:
