@@ -1,4 +1,4 @@
-"""What the gateway is told by the environment; the table in the README explains it.
+"""What the gateway is told by the environment; `docs/settings.md` explains it.
 
 Read once, at the root (`__main__`), and passed down. Limits that a caller can run
 into are named in the answers that refuse.

@@ -1,4 +1,4 @@
-"""What the notifier is told by the environment; the table in the README explains it."""
+"""What the notifier is told by the environment; `docs/settings.md` explains it."""
 
 from datetime import timedelta
 from typing import Annotated

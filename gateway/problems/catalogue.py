@@ -1,7 +1,7 @@
 """Every way in which the gateway says no: one table from code to status and remedy.
 
 An answer's `detail` is the remedy from this table or names a limit, never something
-that a caller sent. `/problems/{slug}` shows the same words. `problem_answers` turns
+that a caller sent. `/problems/{slug}` shows the same words. `answers` turns
 exceptions into answers; why a job failed is told by `jobs.messages.problem`.
 """
 

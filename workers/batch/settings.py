@@ -8,12 +8,14 @@ from plumbing.settings import (
     BrokerSettings,
     DatabaseSettings,
     EngineSettings,
-    SecretSettings,
+    MasterKeySettings,
     Span,
 )
 
 
-class WorkerSettings(DatabaseSettings, BrokerSettings, EngineSettings, SecretSettings):
+class WorkerSettings(
+    DatabaseSettings, BrokerSettings, EngineSettings, MasterKeySettings
+):
     worker_slots: int = Field(default=256, ge=1)
     """Jobs that this process may hold at once."""
     worker_threads: int = Field(default=16, ge=1)
