@@ -1,6 +1,6 @@
 # Every target but `setup` needs nothing before it: it makes the environment first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint unit integration test-faults bench lock chaos chaos-mutants soak
+.PHONY: help setup demo up test lint unit integration integration-data integration-processes test-faults bench lock chaos chaos-mutants soak
 
 # The first Python that fits: 3.11 to 3.14 (the embedded Postgres has wheels for these).
 PYTHON := $(shell for name in python3.13 python3.12 python3.11 python3.14 python3 python; do \
@@ -32,8 +32,18 @@ lint: setup  ## format, lint, types, import contracts
 unit: setup  ## the fast tests: no I/O
 	@$(VENV)/python -m pytest -q tests/unit tests/architecture
 
-integration: setup  ## the tests on real parts, end to end included
-	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys tests/model
+integration: setup  ## the tests on real parts, end to end included; two halves side by side
+	@$(MAKE) --no-print-directory -j 2 integration-data integration-processes
+
+# Each half starts servers of its own. A new folder falls into the second.
+DATA := tests/integration/gateway tests/integration/jobs tests/integration/migrations tests/model
+
+integration-data:
+	@$(VENV)/python -m pytest -q $(DATA)
+
+integration-processes:
+	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys \
+		$(addprefix --ignore=,$(DATA))
 
 test-faults: setup  ## real faults on real processes: failpoints, chaos, the matrix, the figures
 	@$(VENV)/python -m pytest -q tests/faults tests/chaos tests/figures
