@@ -9,11 +9,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
 from jobs.lifecycle import State, sources, sql_list
 from jobs.store.pause_store import ASIDE, BATCH_IS_PAUSED, PAUSED_TENANTS
@@ -86,11 +85,6 @@ def usual_count(room: int) -> int:
     return _USUAL_COUNTS[bisect_right(_USUAL_COUNTS, room) - 1]
 
 
-@lru_cache(maxsize=len(_USUAL_COUNTS))
-def _claim_of(count: int) -> TextClause:
-    return text(CLAIM_SQL.format(count=count))
-
-
 FLOOR_SLACK: Final = 100_000
 """How far behind the clock a claim looks, in tokens of a tenant of weight 1."""
 
@@ -100,7 +94,7 @@ async def claim(
 ) -> list[Claim]:
     """Claim up to `count` jobs, best one of `usual_count`; none due: an empty list."""
     rows = await tx.execute(
-        _claim_of(count),
+        text(CLAIM_SQL.format(count=count)),
         {
             "worker": worker_id,
             "lease": lease,

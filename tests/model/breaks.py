@@ -110,9 +110,9 @@ RARE_BREAKS: Final = {
 
 UNLOCKED_CLAIM: Final = Break(
     module="jobs.operations.claim",
-    statement="_CLAIM",
+    statement="CLAIM_SQL",
     changes=(("FOR UPDATE SKIP LOCKED", ""),),
-    finds="I1|I3|refused",
+    finds="I1|I3|I6|refused",
 )
 """Harmless to one actor at a time; two at once get the same job."""
 
