@@ -109,20 +109,27 @@ class Crowd:
             resting = asyncio.Event()
             watching = asyncio.create_task(self._watch(resting))
             try:
-                async with asyncio.TaskGroup() as group:
-                    tasks = [
-                        group.create_task(self._act(actor, choice, steps=steps_each))
-                        for actor, choice in zip(
-                            self._world.actors, self._choices, strict=True
-                        )
-                    ]
+                answers = await self._act_together(steps_each)
             finally:
                 resting.set()
                 await watching
-            answers = [answer for task in tasks for answer in task.result()]
             async with self._world.watching.transaction() as tx:
                 await self.walk.books.audit(tx, answers)
                 await invariants.check(tx)
+
+    async def _act_together(self, steps_each: int) -> list[Answer]:
+        """What all did; of the breaks that several find at once, the first is told."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._act(actor, choice, steps=steps_each))
+                    for actor, choice in zip(
+                        self._world.actors, self._choices, strict=True
+                    )
+                ]
+        except* Broken as broken:
+            raise broken.exceptions[0] from None
+        return [answer for task in tasks for answer in task.result()]
 
     async def _act(self, actor: Actor, choice: Random, *, steps: int) -> list[Answer]:
         answers = []
