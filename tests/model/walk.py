@@ -127,7 +127,7 @@ class Crowd:
                         self._world.actors, self._choices, strict=True
                     )
                 ]
-        except* Broken as broken:
+        except ExceptionGroup as broken:
             raise broken.exceptions[0] from None
         return [answer for task in tasks for answer in task.result()]
 
