@@ -7,28 +7,23 @@ waits, seldom while a million wait. Until then it counts as waiting: the backlog
 never thought shorter than it is.
 """
 
-import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from gateway.metrics import TURNED_AWAY
+from gateway.parts.glances import Glances
 from gateway.problems.answers import RequestRefused, retry_after
 from jobs.store.backlog_store import Load, list_admitted, list_gone
-from plumbing.database import Database, DatabaseUnavailable
+from plumbing.database import Database
 
 _INTERVAL: Final = timedelta(seconds=1)
 _COST_SHARE: Final = 0.03
 """How much of a core of Postgres's the count may take."""
 _LONGEST_PAUSE: Final = 30.0
 _NOTHING: Final = Load()
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,7 @@ class Backlog:
         self._database = database
         self._limits = limits
         self._interval = interval.total_seconds()
-        self._reading: asyncio.Task[None] | None = None
+        self._glances = Glances("backlog", self.look, rest=interval)
         self._waiting: dict[UUID, Load] = {}
         self._whole = _NOTHING
         self._gone: dict[UUID, Load] = {}
@@ -65,13 +60,10 @@ class Backlog:
         self._own.add(tenant_id, load)
 
     def start(self) -> None:
-        self._reading = asyncio.create_task(self._read(), name="backlog")
+        self._glances.start()
 
     async def close(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reading
+        await self._glances.close()
 
     async def look(self) -> None:
         """Read how much waits; what is admitted while it is read is counted on top."""
@@ -94,14 +86,6 @@ class Backlog:
         ended = time.monotonic()
         pause = min(_LONGEST_PAUSE, (ended - began) / _COST_SHARE)
         self._count_at = ended + max(self._interval, pause)
-
-    async def _read(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except DatabaseUnavailable:
-                log.debug("backlog.unknown")
-            await asyncio.sleep(self._interval)
 
     def _of_tenant(self, tenant_id: UUID) -> Load:
         waiting = self._waiting.get(tenant_id, _NOTHING)

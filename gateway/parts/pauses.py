@@ -3,21 +3,16 @@
 Requests ask a set in memory. While the database is away the last answer holds.
 """
 
-import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-import structlog
-
+from gateway.parts.glances import Glances
 from jobs.lifecycle import Tier
 from jobs.store.pause_store import Pause, Scope, list_pauses
-from plumbing.database import Database, DatabaseUnavailable
+from plumbing.database import Database
 
 _INTERVAL: Final = timedelta(seconds=1)
-
-log = structlog.get_logger()
 
 
 class Pauses:
@@ -25,8 +20,7 @@ class Pauses:
 
     def __init__(self, database: Database, *, interval: timedelta = _INTERVAL) -> None:
         self._database = database
-        self._interval = interval.total_seconds()
-        self._reading: asyncio.Task[None] | None = None
+        self._glances = Glances("pauses", self.look, rest=interval)
         self._is_realtime_paused = False
         self._tenants: frozenset[UUID] = frozenset()
 
@@ -34,13 +28,10 @@ class Pauses:
         return self._is_realtime_paused or tenant_id in self._tenants
 
     def start(self) -> None:
-        self._reading = asyncio.create_task(self._read(), name="pauses")
+        self._glances.start()
 
     async def close(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reading
+        await self._glances.close()
 
     async def look(self) -> None:
         async with self._database.statement() as tx:
@@ -51,14 +42,6 @@ class Pauses:
             if pause.tenant_id is not None and pause.step != "resuming"
         )
         self._is_realtime_paused = any(map(_is_of_realtime, pauses))
-
-    async def _read(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except DatabaseUnavailable:
-                log.debug("pauses.unknown")
-            await asyncio.sleep(self._interval)
 
 
 def _is_of_realtime(pause: Pause) -> bool:
