@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from jobs.store.due_lanes import DUE_LANES
 from plumbing.database import Transaction
 
 LANE_LIMIT: Final = 5
@@ -61,15 +62,7 @@ class ClaimedDelivery:
     previous_secret: bytes | None
 
 
-# The lanes by skip-scan: one probe of the index per lane, however many rows it has.
-CLAIM_SQL: Final = f"""
-WITH RECURSIVE lanes AS (
-    (SELECT lane FROM delivery WHERE state = 'due' ORDER BY lane LIMIT 1)
-    UNION ALL
-    SELECT (SELECT d.lane FROM delivery d WHERE d.state = 'due' AND d.lane > l.lane
-            ORDER BY d.lane LIMIT 1)
-    FROM lanes l WHERE l.lane IS NOT NULL
-), due AS MATERIALIZED (
+CLAIM_SQL: Final = f"""{DUE_LANES}, due AS MATERIALIZED (
     SELECT ranked.id FROM (
     SELECT picked.*, row_number() OVER (
         PARTITION BY picked.tenant_id ORDER BY picked.attempt > 0, picked.next_at) AS place

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from notifier.outcome_store import TAKE_STEP
 from notifier.outcomes import Outcome
 from notifier.schedule import DeliveryState, NextStep
 from plumbing.database import Transaction
@@ -69,15 +70,7 @@ async def claim_notice(tx: Transaction, *, lease: timedelta) -> ClaimedNotice | 
     return None if row is None else ClaimedNotice(**row)
 
 
-_RECORD: Final = """
-UPDATE notice SET state = :state, fence = fence + 1, attempt = attempt + 1,
-    doubts = :doubts, lease_until = NULL, last_code = :code, last_error = :error,
-    next_at = CASE WHEN :state = 'due'
-                   THEN statement_timestamp() + CAST(:wait AS interval)
-                   ELSE next_at END,
-    finished_at = CASE WHEN :state <> 'due' THEN statement_timestamp() END
-WHERE id = :id AND fence = :fence
-"""
+_RECORD: Final = f"UPDATE notice {TAKE_STEP}"
 
 
 async def record_notice(

@@ -22,15 +22,20 @@ GIVE_UP_AFTER: Final = timedelta(days=5)
 GATHER: Final = timedelta(minutes=5)
 """What is given up within this time of one another is told in one mail."""
 
-_CHANGED: Final = """
-WITH changed AS (
-    UPDATE delivery SET state = :state, fence = fence + 1, attempt = attempt + 1,
+TAKE_STEP: Final = """
+    SET state = :state, fence = fence + 1, attempt = attempt + 1,
         doubts = :doubts, lease_until = NULL, last_code = :code, last_error = :error,
         next_at = CASE WHEN :state = 'due'
                        THEN statement_timestamp() + CAST(:wait AS interval)
                        ELSE next_at END,
         finished_at = CASE WHEN :state <> 'due' THEN statement_timestamp() END
     WHERE id = :id AND fence = :fence
+"""
+"""What an attempt makes of its row, a delivery's or a notice's, while it is ours."""
+
+_CHANGED: Final = f"""
+WITH changed AS (
+    UPDATE delivery {TAKE_STEP}
     RETURNING id, attempt, tenant_id, endpoint_id, state
 ), noted AS (
     INSERT INTO delivery_attempt (delivery_id, number, started_at, finished_at, code, error)

@@ -9,19 +9,12 @@ from typing import Final
 
 from sqlalchemy import text
 
+from jobs.store.due_lanes import DUE_LANES
 from plumbing.database import Transaction
 
 LATE: Final = timedelta(seconds=60)
 
-# The lanes by skip-scan, one probe of the index each, however many rows a lane has.
-LATENESS_SQL: Final = """
-WITH RECURSIVE lanes AS (
-    (SELECT lane FROM delivery WHERE state = 'due' ORDER BY lane LIMIT 1)
-    UNION ALL
-    SELECT (SELECT d.lane FROM delivery d WHERE d.state = 'due' AND d.lane > l.lane
-            ORDER BY d.lane LIMIT 1)
-    FROM lanes l WHERE l.lane IS NOT NULL
-)
+LATENESS_SQL: Final = f"""{DUE_LANES}
 SELECT coalesce(extract(epoch FROM max(first.late)), 0)::float8 AS oldest,
        count(*) FILTER (WHERE first.late > CAST(:late AS interval)) AS lanes
 FROM lanes l CROSS JOIN LATERAL (

@@ -24,6 +24,7 @@ from jobs.store.chunk_store import (
 from jobs.store.job_store import get_job
 from plumbing.database import Database
 from tests.builders import a_job, a_submission, a_tenant, claim_jobs, rows
+from tests.integration.jobs.contents import plan, store
 
 RESULT = SealedResult(
     summary=b"sealed",
@@ -37,21 +38,8 @@ NOW = timedelta(0)
 
 async def _cover(database: Database, claimed: Claim) -> None:
     """Store one done chunk that covers the whole text."""
-    row = ChunkRow(
-        job_id=claimed.id, stage=0, idx=0, start=0, end=claimed.characters, tokens=1
-    )
-    result = ChunkResult(
-        job_id=claimed.id,
-        fence=claimed.fence,
-        stage=0,
-        idx=0,
-        sealed=b"sealed",
-        prompt_tokens=10,
-        completion_tokens=5,
-    )
-    async with database.transaction() as tx:
-        await plan_chunks(tx, [PlannedChunk(row=row, fence=claimed.fence)])
-        await store_results(tx, [result])
+    await plan(database, claimed)
+    await store(database, claimed)
 
 
 def _success(claimed: Claim) -> Departure:
