@@ -1,6 +1,6 @@
 # Every target but `setup` needs nothing before it: it makes the environment first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint unit integration integration-data integration-processes test-faults bench lock chaos chaos-mutants soak
+.PHONY: help setup demo up test lint unit integration integration-data integration-processes guarantees test-faults bench lock chaos chaos-mutants soak
 
 # The first Python that fits: 3.11 to 3.14 (the embedded Postgres has wheels for these).
 PYTHON := $(shell for name in python3.13 python3.12 python3.11 python3.14 python3 python; do \
@@ -21,7 +21,7 @@ demo: setup  ## start everything, summarize a short and a long text, check it al
 up: setup  ## start everything and keep it until Ctrl-C
 	@$(VENV)/precis up
 
-test: lint unit integration  ## lint, types, contracts, and all tests
+test: lint unit integration guarantees  ## lint, types, contracts, and all tests but `test-faults`
 
 lint: setup  ## format, lint, types, import contracts
 	@$(VENV)/ruff format --check .
@@ -45,8 +45,12 @@ integration-processes:
 	@$(VENV)/python -m pytest -q tests/contract tests/integration tests/journeys \
 		$(addprefix --ignore=,$(DATA))
 
-test-faults: setup  ## real faults on real processes: failpoints, chaos, the matrix, the figures
-	@$(VENV)/python -m pytest -q tests/faults tests/chaos tests/figures
+# Alone: who is killed and frozen should not also have to wait for a processor.
+guarantees: setup  ## each failpoint under each fault, and a small chaos, before the judge
+	@$(VENV)/python -m pytest -q tests/faults/failpoints tests/chaos
+
+test-faults: setup  ## real faults on real processes: the matrix and the figures
+	@$(VENV)/python -m pytest -q tests/faults tests/figures --ignore=tests/faults/failpoints
 
 bench: setup  ## measure side by side; results in benchmarks/results
 	@$(VENV)/python -m benchmarks

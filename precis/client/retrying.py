@@ -85,7 +85,7 @@ def retry_after(answer: httpx.Response) -> timedelta | None:
     """What the service asks for, as seconds or as a date; None if it asks nothing."""
     shown = answer.headers.get("Retry-After", "").strip()
     if shown.isascii() and shown.isdigit():
-        return timedelta(seconds=min(int(shown), 10**9))
+        return timedelta(seconds=min(float(shown), 1e9))
     try:
         moment = parsedate_to_datetime(shown)
     except ValueError:

@@ -50,6 +50,13 @@ def test_retry_after_is_honoured_to_the_second() -> None:
     assert driven.pauses == [timedelta(seconds=7)]
 
 
+@pytest.mark.parametrize("shown", ["9" * 12, "9" * 5_000])
+def test_a_retry_after_of_centuries_is_not_waited_for(shown: str) -> None:
+    asked = retry_after(answer(503, Retry_After=shown))
+    assert asked is not None
+    assert asked > Patience().longest_retry_after
+
+
 def test_retry_after_may_be_a_date() -> None:
     moment = datetime.now(UTC) + timedelta(seconds=30)
     asked = retry_after(answer(503, Retry_After=format_datetime(moment, usegmt=True)))
