@@ -10,7 +10,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import structlog
 import uvicorn
@@ -36,16 +36,32 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Hear out who has just connected, or the end would meet requests under way.
 
-        uvicorn closes every connection without a request, and their callers could not
-        know whether what they had sent by then was done.
+        uvicorn closes every connection without a request, and the kernel resets those
+        that nobody accepted: their callers could not know whether what they had sent by
+        then was done.
         """
-        await asyncio.sleep(0)  # who stands in the kernel's queue is let in
+        queued = [each for listener in sockets or () for each in _accept_all(listener)]
         for listening in (*self.servers, *(sockets or ())):
             listening.close()
+        loop = asyncio.get_running_loop()
+        for accepted in queued:
+            await loop.connect_accepted_socket(self._make_protocol, accepted)
         end = time.monotonic() + _LONGEST_SILENCE_SECONDS
+        # What was accepted last is no connection yet.
+        await asyncio.sleep(_LOOK_SECONDS)
         while self._has_newcomers() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(_LOOK_SECONDS)
         await super().shutdown(sockets)
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes one for each connection that it accepts itself."""
+        kind: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = kind(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        return protocol
 
     def _has_newcomers(self) -> bool:
         cycles = (
@@ -53,6 +69,16 @@ class _Server(uvicorn.Server):
             for connection in self.server_state.connections
         )
         return any(cycle is None for cycle in cycles)
+
+
+def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:
+    """Who has connected and stands in the kernel's queue."""
+    listener.setblocking(False)
+    with contextlib.suppress(OSError):  # the queue is empty, or gives nothing more
+        while True:
+            accepted, _ = listener.accept()
+            accepted.setblocking(False)
+            yield accepted
 
 
 async def serve(app: FastAPI, gateway: Gateway, *, stop: asyncio.Event) -> None:

@@ -138,14 +138,16 @@ class Database:
         try:
             async with self._locks.connect() as connection:
                 lock = {"name": name}
-                held = await connection.scalar(text(_TRY_LOCK), lock)
+                async with _ending_in_doubt(connection):
+                    held = await connection.scalar(text(_TRY_LOCK), lock)
                 if not held:
                     yield None
                     return
                 try:
                     yield connection
                 finally:
-                    await _release(connection, lock)
+                    async with _ending_in_doubt(connection):
+                        await _release(connection, lock)
         except _LOST as error:
             raise _unavailable(error) from error
 
@@ -198,6 +200,19 @@ def _unavailable(error: BaseException) -> Exception:
     code = getattr(getattr(error, "orig", None), "sqlstate", None)
     family = _OF_SQLSTATE.get(code, DatabaseUnavailable)
     return family(f"Postgres: {type(error).__name__}")
+
+
+@asynccontextmanager
+async def _ending_in_doubt(connection: Transaction) -> AsyncIterator[None]:
+    """Where taking or releasing fails, nobody knows whether the session has the lock.
+
+    Back in the pool it would keep it from everybody until the process ends.
+    """
+    try:
+        yield
+    except BaseException:
+        await connection.invalidate()
+        raise
 
 
 async def _release(connection: Transaction, lock: dict[str, Any]) -> None:

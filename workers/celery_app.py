@@ -18,6 +18,9 @@ def create_celery(redis_url: str) -> Celery:
     app = Celery("precis", broker=redis_url)
     app.conf.update(
         accept_content=["json"],
+        # A broker that refuses, or talks nonsense, is away like any other: without this a
+        # worker that meets one takes no message more, and ends when its jobs have ended.
+        broker_channel_error_retry=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_pool_limit=4,
@@ -25,7 +28,8 @@ def create_celery(redis_url: str) -> Celery:
             "socket_timeout": 5,
             "socket_connect_timeout": 2,
             "socket_keepalive": True,
-            "health_check_interval": 25,
+            # A worker whose line is dead without a word sees it after twice this time.
+            "health_check_interval": 5,
             "visibility_timeout": 3600,
         },
         result_backend=None,

@@ -123,6 +123,9 @@ def _figures(
         "mails received": sum(evidence.mails.values()),
         "deliveries per event": dict(Counter(len(job.deliveries) for job in jobs)),
         "attempts per job": dict(sorted(attempts.items())),
+        # Every claim raises a job's fence, and so does every leaving.
+        "claims": sum(job.row["fence"] // 2 for job in jobs),
+        "claimed jobs": sum(job.row["fence"] > 1 for job in jobs),
         "failures": dict(Counter(filter(None, (j.row["error_code"] for j in jobs)))),
         "leaked leases": sum(each.what.startswith("lease") for each in violations),
         "connections": len(facts.connections),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tests.chaos.client import Habits
 from tests.chaos.faults import KINDS
+from tests.chaos.injecting import Rates
 from tests.chaos.small_disk import DiskRefused
 
 RESULTS: Final = Path(__file__).with_name("results")
@@ -39,6 +40,8 @@ class Plan:
     latency: Mapping[str, float] = field(default_factory=dict)
     """Seconds by the name of a proxy, from the first to the last moment."""
     mutant: str | None = None
+    injection: Rates | None = None
+    """How many of all calls to the outside fail, from every process of ours."""
 
     def as_json(self) -> dict[str, Any]:
         told = asdict(self)

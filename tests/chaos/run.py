@@ -15,6 +15,7 @@ from tests.chaos.checker import Report, check
 from tests.chaos.client import Customers
 from tests.chaos.evidence import CLIENT, FAULTS, MAILS, OBSERVED, WEBHOOKS
 from tests.chaos.faults import Faults
+from tests.chaos.injecting import INJECTED, environment_for, read_injected
 from tests.chaos.journal import Journal
 from tests.chaos.keeper import STOP_WITHIN
 from tests.chaos.leftovers import find_leftovers
@@ -38,6 +39,7 @@ class Outcome:
     lives: Mapping[str, int]
     own_ends: list[str]
     folder: Path
+    injected: Mapping[str, Mapping[str, int]]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -49,6 +51,7 @@ class Outcome:
             "seconds": dict(self.durations),
             "lives": dict(self.lives),
             "ended by themselves": self.own_ends,
+            "injected": self.injected,
         }
 
 
@@ -75,13 +78,14 @@ async def _run_in(root: Path, plan: Plan, beside: Course) -> Outcome:
     folder = root / "journals"
     folder.mkdir(mode=0o700)
     journal = Journal(folder / FAULTS)
+    injection = environment_for(plan.injection, seed=plan.seed, notes=folder / INJECTED)
     async with (
         Receiver(Journal(folder / WEBHOOKS), seed=plan.seed) as receiver,
         open_stack(
             root / "data",
             journal,
             engine_seconds=plan.engine_seconds,
-            extra=environment_of(plan.mutant),
+            extra=environment_of(plan.mutant) | injection,
             receiver_port=receiver.port,
         ) as stack,
     ):
@@ -117,6 +121,7 @@ async def _strike_and_judge(
         lives={name: each.lives for name, each in stack.keeper.children.items()},
         own_ends=stack.keeper.own_ends,
         folder=folder,
+        injected=read_injected(folder / INJECTED),
     )
 
 

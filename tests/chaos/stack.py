@@ -168,7 +168,7 @@ def _start_all(
         stack.keeper.add(
             name,
             _MODULES[kind],
-            environment={**told, **marked, **extra},
+            environment={**told, **marked, **extra, "CHAOS_NAME": name},
             port=ports[name],
         )
         if kind == "gateway":

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +18,10 @@ A_TEXT: Final = (
     "bought next year. The mayor said that the old ones will be sold."
 )
 IN_BATCH: Final = {"text": A_TEXT, "tier": "batch"}
+WHEN_REFUSED: Final = 1.0
+"""Seconds until callers are told that nobody listens at Postgres's door."""
+WHEN_FROZEN: Final = 2.0
+HEALED: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -95,3 +99,11 @@ async def a_caller(url: str, tenant: TenantForTests) -> AsyncIterator[Caller]:
         limits=httpx.Limits(max_connections=None),
     ) as client:
         yield Caller(client)
+
+
+def check_refused(answers: Sequence[Timed], *, within: float) -> None:
+    """All were told in time that Postgres is away, and when to come back."""
+    for answer in answers:
+        assert (answer.status, answer.code) == (503, "database_unavailable")
+        assert int(answer.response.headers["retry-after"]) >= 1
+    assert max(answer.seconds for answer in answers) < within

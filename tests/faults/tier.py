@@ -127,6 +127,10 @@ class Tier(Stack):
 
         await until(has_noticed, what=f"no {kind} says {word}")
 
+    def find_ended(self, kind: Kind) -> list[Process]:
+        """Those that a supervisor would have to start anew."""
+        return [each for each in self.running[kind] if each.has_ended]
+
     def _count(self, kind: Kind, word: str) -> int:
         logs = (each.log for each in self.running[kind])
         return sum(log.read_text(errors="replace").count(word) for log in logs)

@@ -1,9 +1,13 @@
-"""Loaded by Python at its start where a mutant is on the path: changes sources as told.
+"""Loaded by Python at its start where this folder is on the path: what is it to break?
+
+Told of a mutant it changes sources as they are loaded; told of an injection it has the
+module beside it let a part of all calls fail.
 
 A change that does not fit ends the process: a mutant that is none would prove nothing.
 Standard library only, because it runs before anything else.
 """
 
+import importlib
 import importlib.abc
 import importlib.machinery
 import json
@@ -53,3 +57,5 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 if CHANGES:
     sys.meta_path.insert(0, _Finder())
+if "CHAOS_INJECTION" in os.environ:
+    importlib.import_module("injection").install()

@@ -111,7 +111,7 @@ class Stack:
         for kind, processes in self.running.items():
             for process in list(processes):
                 process.send_signal(signal.SIGCONT)
-                if process._popen.poll() is not None:
+                if process.has_ended:
                     await self.replace(kind, process)
 
     async def stop(self) -> list[int]:

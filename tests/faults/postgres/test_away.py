@@ -9,15 +9,21 @@ import pytest
 
 from plumbing.database import Database
 from tests.builders import TenantForTests, rows
-from tests.faults.front import A_TEXT, Caller, Front, Timed, a_caller
+from tests.faults.front import (
+    A_TEXT,
+    HEALED,
+    WHEN_FROZEN,
+    WHEN_REFUSED,
+    Caller,
+    Front,
+    Timed,
+    a_caller,
+    check_refused,
+)
 from tests.faults.own_postgres import OwnPostgres
 from tests.faults.proxy import Flow, Proxy
 from tests.fixtures.processes import Processes
 from tests.waiting import until
-
-WHEN_REFUSED = 1.0
-WHEN_FROZEN = 2.0
-HEALED = 5.0
 
 
 @pytest.fixture
@@ -54,13 +60,6 @@ async def every_way_in(caller: Caller, known: str) -> list[Timed]:
 async def accepted(caller: Caller) -> str:
     job: str = (await caller.post()).response.json()["id"]
     return job
-
-
-def check_refused(answers: list[Timed], *, within: float) -> None:
-    for answer in answers:
-        assert (answer.status, answer.code) == (503, "database_unavailable")
-        assert int(answer.response.headers["retry-after"]) >= 1
-    assert max(answer.seconds for answer in answers) < within
 
 
 async def answers_again(caller: Caller, *, since: float) -> None:
