@@ -76,6 +76,21 @@ async def test_locks_leave_the_pool_to_those_who_work(impatient: Database) -> No
         assert await backend(tx)
 
 
+async def test_a_lock_whose_release_failed_is_not_kept(impatient: Database) -> None:
+    """Its connection would rest in the pool, and nobody would have the lock again."""
+
+    async def spoil() -> None:
+        async with _locked(impatient) as tx:
+            await tx.execute(text("BEGIN"))
+            with pytest.raises(exc.DataError):
+                await tx.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(DatabaseUnavailable):
+        await spoil()
+    async with _locked(impatient, "another one"), _locked(impatient) as tx:
+        assert await backend(tx)
+
+
 @asynccontextmanager
 async def _locked(
     database: Database, name: str = "of the tests"
