@@ -45,12 +45,6 @@ NOT_HERE: Final[dict[tuple[str, str], str]] = {
         for column in ("term", "stop", "rst", "net", "disk")
     },
     ("postgres", "net"): f"{_OPEN}; lost answers of a COMMIT are among the failpoints",
-    ("redis", "net"): f"{_OPEN}; the chaos runs cut this line",
-    (
-        "redis",
-        "disk",
-    ): f"{_OPEN}: Celery ends a worker to whose broker nobody can write",
-    ("redis", "garb"): f"{_OPEN}: Celery ends a worker whose broker talks nonsense",
     ("node", ""): "needs more than one machine",
     ("customer_endpoint", "disk"): "a receiver's disk is the receiver's own affair",
 }

@@ -4,18 +4,40 @@ Its messages are hints; what it loses the reconciler replaces. The workers outli
 it: none of them has to be started anew.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-
 import pytest
 from redis.asyncio import Redis
 
 from tests.faults.proxy import Flow
 from tests.faults.tier import Tier
+from tests.waiting import until
 
 LONGEST = 20.0
 # What a worker writes each time that it has tried to come back in vain.
 NO_BROKER = "consumer: Cannot connect"
+
+
+def valkey_of(tier: Tier) -> Redis:
+    return Redis.from_url(tier.environment["PRECIS_REDIS_URL"])
+
+
+async def all_listen(tier: Tier) -> None:
+    """Until each of the workers waits for messages, the very ones of the beginning."""
+
+    async def are_blocked() -> bool:
+        assert not tier.find_ended("worker")
+        async with valkey_of(tier) as valkey:
+            clients = await valkey.client_list()
+        blocked = sum("b" in each["flags"] for each in clients)
+        return blocked == len(tier.running["worker"])
+
+    await until(are_blocked, seconds=LONGEST, what="not all workers listen")
+
+
+@pytest.fixture
+async def listening(tier: Tier) -> Tier:
+    """The tier with none of its workers still on the way back from another test."""
+    await all_listen(tier)
+    return tier
 
 
 async def test_fault_redis_k9(tier: Tier) -> None:
@@ -55,16 +77,16 @@ async def test_fault_redis_rst(tier: Tier) -> None:
         jobs += await tier.take(1)
         await tier.valkey.start()
     await tier.settle(jobs, within=LONGEST)
-    assert not tier.find_ended("worker")
+    await all_listen(tier)
 
 
 @pytest.mark.parametrize("way", ["refused", "reset", "half-open"])
-async def test_fault_redis_net(tier: Tier, way: str) -> None:
+async def test_fault_redis_net(listening: Tier, way: str) -> None:
     """Half-open, the workers' connections stay so: nobody tells them, nobody helps."""
-    line = tier.lines["valkey"]
+    tier, line = listening, listening.lines["valkey"]
     tier.gate.clear()  # jobs stay in the workers' hands
     jobs = await tier.take()
-    await tier.wait_asked()
+    await tier.wait_asked(len(jobs))
     if way == "reset":
         for _ in range(10):
             jobs += await tier.take(1)
@@ -80,34 +102,16 @@ async def test_fault_redis_net(tier: Tier, way: str) -> None:
     line.heal()
     await line.accept()
     await tier.settle(jobs, within=LONGEST)
-    assert not tier.find_ended("worker")
+    await all_listen(tier)
 
 
-async def set_most_memory(tier: Tier, bytes_: int) -> None:
-    async with Redis.from_url(tier.environment["PRECIS_REDIS_URL"]) as valkey:
-        await valkey.config_set("maxmemory", bytes_)
-
-
-@asynccontextmanager
-async def without_memory(tier: Tier) -> AsyncIterator[None]:
-    await set_most_memory(tier, 1)
-    try:
-        yield
-    finally:
-        await set_most_memory(tier, 0)
-
-
-@pytest.mark.parametrize("lacking", ["disk", "memory"])
-async def test_fault_redis_disk(tier: Tier, lacking: str) -> None:
-    """Its file cannot grow, or it may hold nothing more: every write is refused."""
+async def test_fault_redis_disk(listening: Tier) -> None:
+    """Its file cannot grow: it refuses every write, and those who would read, too."""
+    tier = listening
     tier.gate.clear()
     held = await tier.take()
     await tier.wait_asked(len(held))
-    async with AsyncExitStack() as lasting:
-        if lacking == "disk":
-            lasting.enter_context(tier.valkey.without_room())
-        else:
-            await lasting.enter_async_context(without_memory(tier))
+    with tier.valkey.without_room():
         jobs = await tier.take()  # their hints are what finds no room
         await tier.wait_noticed("worker", NO_BROKER)
         jobs += (late := await tier.take())
@@ -117,12 +121,28 @@ async def test_fault_redis_disk(tier: Tier, lacking: str) -> None:
         # What the workers have in their hands needs no broker.
         await tier.wait_states(held, "succeeded")
     await tier.settle([*held, *jobs], within=LONGEST)
-    assert not tier.find_ended("worker")
+    await all_listen(tier)
 
 
-async def test_fault_redis_garb(tier: Tier) -> None:
+async def test_fault_redis_disk_that_is_memory(listening: Tier) -> None:
+    """It may hold nothing more: messages are refused, while workers may still ask."""
+    tier = listening
+    async with valkey_of(tier) as valkey:
+        await valkey.config_set("maxmemory", 1)
+    try:
+        jobs = await tier.take()
+        await tier.wait_noticed("dispatcher")
+        await tier.wait_states(jobs, "queued")
+    finally:
+        async with valkey_of(tier) as valkey:
+            await valkey.config_set("maxmemory", 0)
+    await tier.settle(jobs, within=LONGEST)
+    await all_listen(tier)
+
+
+async def test_fault_redis_garb(listening: Tier) -> None:
     """Whatever it is asked, its answers are random bytes."""
-    line = tier.lines["valkey"]
+    tier, line = listening, listening.lines["valkey"]
     tier.gate.clear()
     held = await tier.take()
     await tier.wait_asked(len(held))
@@ -134,7 +154,7 @@ async def test_fault_redis_garb(tier: Tier) -> None:
     await tier.wait_states(held, "succeeded")
     line.heal()
     await tier.settle([*held, *jobs], within=LONGEST)
-    assert not tier.find_ended("worker")
+    await all_listen(tier)
 
 
 async def test_fault_redis_slow(tier: Tier) -> None:
