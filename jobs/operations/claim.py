@@ -165,13 +165,15 @@ async def find_cancelled(tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:
     return {row.id for row in await tx.execute(text(_ASKED), {"ids": list(ids)})}
 
 
-# A worker that was lost leaves many suspects: were all workers alone with one each,
-# nothing else would be done. The oldest goes first; its lease bounds the others' wait.
+# A worker that was lost leaves many suspects: were all workers kept for a few of them
+# each, nothing else would be done. The oldest goes first; its lease bounds the others'
+# wait. One that has stored a chunk since is suspect no more.
 _GOES_FIRST: Final = f"""
 SELECT NOT EXISTS (
-    SELECT 1 FROM job
-    WHERE state IN ({sql_list([State.RUNNING])}) AND suspect AND id < :id
-      AND worker_id <> :worker AND lease_until > statement_timestamp())
+    SELECT 1 FROM job j
+    WHERE j.state IN ({sql_list([State.RUNNING])}) AND j.suspect AND j.id < :id
+      AND j.worker_id <> :worker AND j.lease_until > statement_timestamp()
+      AND NOT EXISTS (SELECT 1 FROM chunk c WHERE c.job_id = j.id AND c.fence = j.fence))
 """
 
 

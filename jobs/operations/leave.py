@@ -189,7 +189,7 @@ WITH leaving AS MATERIALIZED (
     LIMIT {MOST_SWEPT} FOR NO KEY UPDATE OF h SKIP LOCKED
 ), changed AS (
     UPDATE job j {_CHANGE}
-        suspect = j.suspect OR j.lease_until < statement_timestamp()
+        suspect = leaving.counts AND j.lease_until < statement_timestamp()
     FROM leaving WHERE j.id = leaving.id AND j.fence = leaving.fence
     RETURNING j.id, j.tenant_id, j.state, j.version, j.delivery
 ), {ENDING_EFFECTS}

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
+from math import isqrt
 from typing import Any
 from uuid import UUID
 
@@ -53,9 +54,10 @@ async def test_f08_a_poison_job_ends_after_five_attempts_and_harms_nobody(
         assert (ended.state, ended.error_code) == ("failed", "worker_lost")
         assert ended.attempt == 5
         finished = await tier.ask(_FINISHED, ids=others)
-        # What ran beside it in the first worker that it killed: nobody knew it then.
+        # What ran beside it in the first worker that it killed, when nobody knew it, and
+        # who kept it company, being as suspect, in the second.
         burnt = sum(each.attempt - 1 for each in finished)
-        assert burnt < SLOTS
+        assert burnt < SLOTS + isqrt(SLOTS) - 1
         assert ended.at < finished[int(OTHERS * 0.9)].at, "it outlived the others"
         ratio = _pace(finished) / _pace(await tier.ask(_FINISHED, ids=usual))
     assert ratio >= 0.9, [round(each.at - finished[0].at, 1) for each in finished]
@@ -67,7 +69,7 @@ async def test_f08_a_poison_job_ends_after_five_attempts_and_harms_nobody(
             "attempts": ended.attempt,
             "ending": f"{ended.state}/{ended.error_code}",
             "throughput ratio of the others": ratio,
-            "attempts burnt of others, all at its first kill": burnt,
+            "attempts burnt of others, at its first two kills": burnt,
         },
         goal="failed/worker_lost after exactly 5 attempts, others at >= 0.9",
         command="make test-faults",

@@ -25,7 +25,7 @@ def test_ten_thousand_steps_break_no_invariant(stage: Stage) -> None:
     assert at_once >= 10_000
     run_state_machine_as_test(
         machine_on(stage),
-        settings=settings(SETTINGS, max_examples=20, stateful_step_count=100),
+        settings=settings(SETTINGS, max_examples=25, stateful_step_count=100),
     )
     assert stage.steps >= 2_000
     record(

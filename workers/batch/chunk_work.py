@@ -5,7 +5,7 @@ again. Every write goes through the ledger, under the claim's fence.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,9 +32,16 @@ class Done:
 
 class ChunkWork:
     def __init__(
-        self, held: Claim, seal: JobSeal, *, ledger: Ledger, calls: EngineCalls
+        self,
+        held: Claim,
+        seal: JobSeal,
+        *,
+        ledger: Ledger,
+        calls: EngineCalls,
+        on_progress: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._held = held
+        self._on_progress = on_progress
         self._seal = seal
         self._ledger = ledger
         self._calls = calls
@@ -106,4 +113,6 @@ class ChunkWork:
         )
         self.stored += 1
         metrics.CHUNKS_DONE.inc()
+        if self._on_progress is not None:
+            await self._on_progress()
         return done

@@ -158,11 +158,12 @@ class Holder:
     async def _run(self, attempt: Attempt) -> State:
         if not attempt.held.suspect:
             return await attempt.run()
+        tries = attempt.held.attempt
         goes_first = await self._tools.ledger.goes_first(attempt.held)
-        if self._slots.is_alone or not goes_first:
+        if not (goes_first and self._slots.admits_suspect(attempt=tries)):
             return await attempt.hand_back(after=self._renew_every)
-        async with self._slots.alone():
-            return await attempt.run()
+        async with self._slots.apart(attempt=tries) as rejoin:
+            return await attempt.run(on_progress=rejoin)
 
     async def beat(self, stop: asyncio.Event) -> None:
         """Renew leases, notice cancels and report this process, until stopped."""

@@ -2,12 +2,17 @@
 
 Each statement locks its jobs in the order of their ids, so groups that overlap
 never wait for each other in a circle. A job that is missing from an answer is no
-longer ours: `LeaseLost`, and its caller stops.
+longer ours: `LeaseLost`, and its caller stops. What concerns a held job is asked again
+while Postgres is away, since the fence makes that harmless: an outage is no fault of
+the job, and giving up would cost it an attempt.
 """
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 from uuid import UUID
 
 from jobs.errors import LeaseLost
@@ -30,6 +35,7 @@ from jobs.store.chunk_store import (
 )
 from jobs.store.content_store import get_text
 from jobs.store.worker_store import remove_worker, report_worker
+from plumbing.backoff import full_jitter
 from plumbing.database import Database, DatabaseUnavailable
 from plumbing.failpoints import (
     CHUNKS_STORED,
@@ -42,6 +48,12 @@ from plumbing.group_commit import GroupCommit
 
 # A statement costs as much as twenty of its rows, and a batch job has the time.
 _LINGER: Final = timedelta(milliseconds=5)
+_FIRST_PAUSE: Final = timedelta(milliseconds=50)
+_LONGEST_PAUSE: Final = timedelta(seconds=2)
+# A stop waits for those who let go: no longer than for a short outage.
+_LAST_WORDS: Final = timedelta(seconds=2)
+
+T = TypeVar("T")
 
 
 class Ledger:
@@ -75,8 +87,11 @@ class Ledger:
             return await find_cancelled(tx, ids)
 
     async def goes_first(self, suspect: Claim) -> bool:
-        async with self._database.statement() as tx:
-            return await goes_first(tx, suspect, worker_id=self._worker_id)
+        async def ask() -> bool:
+            async with self._database.statement() as tx:
+                return await goes_first(tx, suspect, worker_id=self._worker_id)
+
+        return await _insist(ask, within=self._lease)
 
     async def report(self, *, slots: int) -> None:
         async with self._database.statement() as tx:
@@ -87,26 +102,39 @@ class Ledger:
             await remove_worker(tx, self._worker_id)
 
     async def get_sealed_text(self, held: Claim) -> bytes:
-        async with self._database.statement() as tx:
-            return await get_text(tx, held.id, fence=held.fence)
+        async def ask() -> bytes:
+            async with self._database.statement() as tx:
+                return await get_text(tx, held.id, fence=held.fence)
+
+        return await _insist(ask, within=self._lease)
 
     async def list_chunks(self, job_id: UUID) -> list[ChunkRow]:
-        async with self._database.statement() as tx:
-            return await list_chunks(tx, job_id)
+        async def ask() -> list[ChunkRow]:
+            async with self._database.statement() as tx:
+                return await list_chunks(tx, job_id)
+
+        return await _insist(ask, within=self._lease)
 
     async def plan(self, held: Claim, rows: Sequence[ChunkRow]) -> None:
         """Write the rows of a job's next chunks or merges."""
         planned = [PlannedChunk(row=row, fence=held.fence) for row in rows]
-        if not await self._plans.put(planned):
+        if not await _insist(partial(self._plans.put, planned), within=self._lease):
             raise LeaseLost(str(held.id))
 
     async def store(self, result: ChunkResult) -> None:
-        if not await self._results.put(result):
+        if not await _insist(partial(self._results.put, result), within=self._lease):
             raise LeaseLost(str(result.job_id))
 
-    async def leave(self, departure: Departure) -> State:
-        """Leave the job; gives the state that it really took."""
-        state = await self._departures.put(departure)
+    async def leave(self, departure: Departure, *, is_farewell: bool = False) -> State:
+        """Leave the job; gives the state that it really took.
+
+        Raises LeaseLost too where an earlier word of ours, whose answer was lost, has
+        ended it.
+        """
+        state = await _insist(
+            partial(self._departures.put, departure),
+            within=_LAST_WORDS if is_farewell else self._lease,
+        )
         if state is None:
             raise LeaseLost(str(departure.id))
         return state
@@ -130,3 +158,20 @@ class Ledger:
             left = await leave(tx, departures)
         reach(ENDING_COMMITTED, DatabaseUnavailable)
         return [left.get(departure.id) for departure in departures]
+
+
+async def _insist(ask: Callable[[], Awaitable[T]], *, within: timedelta) -> T:
+    """Ask until Postgres answers, or raise its absence; a cancelled caller stops.
+
+    Not for ever: whoever has lost the lease meanwhile is cancelled by the heartbeat.
+    """
+    end, failures = time.monotonic() + within.total_seconds(), 0
+    while True:
+        try:
+            return await ask()
+        except DatabaseUnavailable:
+            pause = full_jitter(failures, base=_FIRST_PAUSE, ceiling=_LONGEST_PAUSE)
+            if time.monotonic() + pause.total_seconds() > end:
+                raise
+            await asyncio.sleep(pause.total_seconds())
+            failures += 1

@@ -8,6 +8,7 @@ whoever holds the lock next; moving a job twice is not possible.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -16,8 +17,7 @@ import structlog
 from jobs.operations.pause import BEGINNING, Reached, put_back, set_aside
 from jobs.store.pause_store import Pause, end_pause, list_pauses, settle_pause
 from plumbing.database import Database, DatabaseUnavailable, Transaction
-from plumbing.process import sleep_or_stop
-from plumbing.repeating import repeat
+from plumbing.repeating import repeat_while_locked
 
 _INTERVAL: Final = timedelta(seconds=1)
 _STANDBY: Final = timedelta(seconds=2)
@@ -30,19 +30,15 @@ class PauseLoop:
         self._database = database
 
     async def run(self, stop: asyncio.Event) -> None:
-        async def move_while_locked() -> bool:
-            async with self._database.session_lock("pauses") as connection:
-                if connection is None:
-                    await sleep_or_stop(stop, _STANDBY)
-                    return True
-                while not stop.is_set():
-                    # Over the lock's own connection: who has lost it moves no more.
-                    await self._follow(await list_pauses(connection), stop)
-                    await sleep_or_stop(stop, _INTERVAL)
-            return True
+        async def take_a_round(connection: Transaction) -> bool:
+            # Over the lock's own connection: who has lost it moves no more.
+            await self._follow(await list_pauses(connection), stop)
+            return False
 
-        await repeat(
-            move_while_locked,
+        await repeat_while_locked(
+            take_a_round,
+            lock=partial(self._database.session_lock, "pauses"),
+            standby=_STANDBY,
             name="pauses",
             rest=_INTERVAL,
             stop=stop,

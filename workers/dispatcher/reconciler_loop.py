@@ -20,8 +20,7 @@ from jobs.operations.leave import MOST_SWEPT, sweep_lapsed
 from jobs.operations.wait import MOST_WAITING, expire_overdue, wake_due
 from jobs.store.worker_store import read_load
 from plumbing.database import Database, DatabaseUnavailable, Transaction
-from plumbing.process import sleep_or_stop
-from plumbing.repeating import repeat
+from plumbing.repeating import repeat_while_locked
 from workers.dispatcher import metrics
 from workers.dispatcher.broker import Broker, BrokerUnavailable
 from workers.dispatcher.room import find_room, message_size
@@ -56,25 +55,17 @@ class ReconcilerLoop:
         """Jobs that came back to the queue: their hints are spent, nobody sends more."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        async def reconcile_while_locked() -> bool:
-            async with self._database.session_lock("reconciler") as connection:
-                if connection is None:
-                    await sleep_or_stop(stop, _STANDBY)
-                    return True
-                while not stop.is_set():
-                    await self.run_once(connection)
-                    await sleep_or_stop(stop, self._interval)
-            return True
-
-        await repeat(
-            reconcile_while_locked,
+        await repeat_while_locked(
+            self.run_once,
+            lock=partial(self._database.session_lock, "reconciler"),
+            standby=_STANDBY,
             name="reconciler",
             rest=self._interval,
             stop=stop,
             outages=(DatabaseUnavailable,),
         )
 
-    async def run_once(self, connection: Transaction) -> None:
+    async def run_once(self, connection: Transaction) -> bool:
         """Sweep over the lock's own connection: who has lost it sweeps no more."""
         await self._sweep(connection)
         try:
@@ -82,6 +73,7 @@ class ReconcilerLoop:
         except BrokerUnavailable as error:
             # The sweeps go on without Valkey.
             log.warning("loop.outage", loop="reconciler", error=str(error))
+        return False
 
     async def _sweep(self, connection: Transaction) -> None:
         lapsed = await _until_none_left(

@@ -7,6 +7,7 @@ deleting doubles hints, which is harmless.
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from jobs.messages.hint import encode_hint
@@ -15,8 +16,7 @@ from plumbing.database import Database, DatabaseUnavailable, Transaction
 from plumbing.failpoints import HINTS_SENT, reach
 from plumbing.kafka_client import HintProducer
 from plumbing.kafka_records import KafkaUnavailable, Record
-from plumbing.process import sleep_or_stop
-from plumbing.repeating import repeat
+from plumbing.repeating import repeat_while_locked
 from workers.dispatcher import metrics
 
 _ROWS_PER_ROUND: Final = 2000
@@ -33,18 +33,10 @@ class RelayLoop:
         self._topic = topic
 
     async def run(self, stop: asyncio.Event) -> None:
-        async def relay_while_locked() -> bool:
-            async with self._database.session_lock("outbox-relay") as connection:
-                if connection is None:
-                    await sleep_or_stop(stop, _STANDBY)
-                    return True
-                while not stop.is_set():
-                    if not await self.run_once(connection):
-                        await sleep_or_stop(stop, _REST)
-            return True
-
-        await repeat(
-            relay_while_locked,
+        await repeat_while_locked(
+            self.run_once,
+            lock=partial(self._database.session_lock, "outbox-relay"),
+            standby=_STANDBY,
             name="relay",
             rest=_REST,
             stop=stop,

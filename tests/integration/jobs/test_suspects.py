@@ -1,4 +1,4 @@
-"""Jobs whose worker was lost run alone; which of them first is decided here."""
+"""Jobs whose worker was lost run apart; which of them, and which first, is told here."""
 
 from datetime import timedelta
 
@@ -6,7 +6,8 @@ from jobs.operations.claim import Claim, goes_first
 from jobs.operations.leave import sweep_lapsed
 from jobs.operations.wait import wake_due
 from plumbing.database import Database
-from tests.builders import a_job, a_tenant, claim_jobs
+from tests.builders import a_job, a_tenant, claim_jobs, rows
+from tests.integration.jobs.contents import plan, store
 
 NOW = timedelta(0)
 A_MINUTE = timedelta(seconds=60)
@@ -29,6 +30,36 @@ async def test_a_suspect_whose_worker_is_lost_again_holds_nobody_up_for_long(
     _, younger = await _two_suspects(database, lease=NOW)
     async with database.statement() as tx:
         assert await goes_first(tx, younger, worker_id="other")
+
+
+async def test_a_suspect_that_stored_a_chunk_holds_no_younger_one_up(
+    database: Database,
+) -> None:
+    older, younger = await _two_suspects(database, lease=A_MINUTE)
+    await plan(database, older)
+    assert await store(database, older) == {older.id}
+    async with database.statement() as tx:
+        assert await goes_first(tx, younger, worker_id="other")
+
+
+async def test_who_got_further_before_the_worker_was_lost_is_no_suspect(
+    database: Database,
+) -> None:
+    tenant = await a_tenant(database)
+    for _ in range(2):
+        await a_job(database, tenant)
+    further, other = await claim_jobs(database, count=2)
+    await plan(database, further)
+    assert await store(database, further) == {further.id}
+    lapse = "UPDATE job SET lease_until = statement_timestamp() - interval '1 s'"
+    await rows(database, f"{lapse} RETURNING id")
+    async with database.statement() as tx:
+        await sweep_lapsed(tx, pause=NOW)
+    async with database.statement() as tx:
+        await wake_due(tx)
+    again = await claim_jobs(database, count=2)
+    found = {each.id: (each.attempt, each.suspect) for each in again}
+    assert found == {further.id: (1, False), other.id: (2, True)}
 
 
 async def _two_suspects(database: Database, *, lease: timedelta) -> tuple[Claim, Claim]:
