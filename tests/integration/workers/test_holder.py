@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,13 @@ from plumbing.database import Database
 from plumbing.engine_client import EngineClient
 from plumbing.engine_discovery import discover
 from plumbing.engine_pool import EnginePool
+from plumbing.failpoints import (
+    CHUNKS_STORED,
+    ENDING_BEGUN,
+    ENDING_COMMITTED,
+    Point,
+    arm,
+)
 from plumbing.sealing import MasterKey
 from tests.builders import a_job, a_tenant, claim_jobs, rows
 from tests.scripted_engine import Call, ScriptedEngine, first_words
@@ -33,6 +41,8 @@ from workers.batch.slots import Slots, TextBudget
 
 ONE = ClaimRequest(1)
 SOFT_LIMIT = timedelta(seconds=2)
+# Cut into several chunks: those of a short text are stored with its ending.
+LONG = "This sentence says what the last one said. " * 400
 
 
 @dataclass
@@ -124,6 +134,24 @@ async def test_a_job_lost_and_claimed_again_by_the_same_process_goes_on(
         await stale
     async with database.statement() as tx:
         assert await find_states(tx, [job_id]) == {job_id: State.SUCCEEDED}
+
+
+@pytest.mark.parametrize("point", [CHUNKS_STORED, ENDING_BEGUN, ENDING_COMMITTED])
+async def test_a_word_that_postgres_lost_costs_no_attempt(
+    database: Database, worker: Worker, tmp_path: Path, point: Point
+) -> None:
+    """Nobody sweeps here: who gave up would leave the job as it is."""
+    job_id = await a_job(database, await a_tenant(database), text=LONG)
+    (tmp_path / point).write_text("lose_answer 1 once")
+    arm(tmp_path)
+    try:
+        async with asyncio.timeout(10):
+            await worker.holder.work(ONE, task_id="t")
+    finally:
+        arm(None)
+    assert not (tmp_path / point).exists()
+    found = await rows(database, "SELECT id, state, attempt, suspect FROM job")
+    assert found == [(job_id, "succeeded", 1, False)]
 
 
 async def test_waiting_for_room_for_the_text_spends_no_attempt(
