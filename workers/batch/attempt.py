@@ -4,6 +4,7 @@ Errors are translated here, by class, into what `jobs.retry_policy` decides on.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -79,9 +80,12 @@ class Attempt:
         self._task_id = task_id
         self._work: ChunkWork | None = None
 
-    async def run(self) -> State:
+    async def run(
+        self, *, on_progress: Callable[[], Awaitable[None]] | None = None
+    ) -> State:
         """Summarize and leave; gives the state that the job took.
 
+        `on_progress` is called each time that something new is stored.
         An attempt over its soft limit is left like a failed one; with new chunks
         stored that costs nothing. Raises LeaseLost where the job is not ours any
         more. Cancelling the task aborts the calls to the engine; the job is then
@@ -94,7 +98,7 @@ class Attempt:
                 self._tools.texts.hold(self.held.characters),
                 asyncio.timeout(limit),
             ):
-                result = await self._summarize()
+                result = await self._summarize(on_progress)
             return await self._leave_succeeded(result)
         except Exception as error:
             first = _first_of(error)
@@ -115,10 +119,18 @@ class Attempt:
             is_farewell=True,
         )
 
-    async def _summarize(self) -> SealedResult:
+    async def _summarize(
+        self, on_progress: Callable[[], Awaitable[None]] | None
+    ) -> SealedResult:
         held, tools = self.held, self._tools
         seal = JobSeal.unwrap(held.id, held.wrapped_key, tools.master_key)
-        self._work = ChunkWork(held, seal, ledger=tools.ledger, calls=tools.calls)
+        self._work = ChunkWork(
+            held,
+            seal,
+            ledger=tools.ledger,
+            calls=tools.calls,
+            on_progress=on_progress,
+        )
         sealed = held.sealed_text
         if sealed is None:
             sealed = await tools.ledger.get_sealed_text(held)
