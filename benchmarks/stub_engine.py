@@ -32,17 +32,19 @@ def _response(status: str, content: object) -> bytes:
     return head.encode() + body
 
 
-_MODELS: Final = _response(
-    "200 OK",
-    {
-        "object": "list",
-        "data": [{"id": MODEL, "owned_by": "benchmarks", "max_model_len": _CONTEXT}],
-    },
-)
-_NOT_FOUND: Final = _response("404 Not Found", {"error": {"message": "not offered"}})
+NOT_FOUND: Final = _response("404 Not Found", {"error": {"message": "not offered"}})
 
 
-def _completion(prompt_tokens: int) -> bytes:
+def models(context: int) -> bytes:
+    """The answer about the one model, with so many tokens of context."""
+    model = {"id": MODEL, "owned_by": "precis", "max_model_len": context}
+    return _response("200 OK", {"object": "list", "data": [model]})
+
+
+def completion(body_bytes: int) -> bytes:
+    """The answer to a prompt in a body of so many bytes."""
+    # Never fewer than were sent, or the prompt would count as cut.
+    prompt_tokens = body_bytes // 2
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": SUMMARY},
@@ -66,6 +68,9 @@ def _completion(prompt_tokens: int) -> bytes:
     )
 
 
+_MODELS: Final = models(_CONTEXT)
+
+
 class _Engine(asyncio.Protocol):
     _completions: Final[dict[int, bytes]] = {}
 
@@ -78,7 +83,7 @@ class _Engine(asyncio.Protocol):
         self._received += data
         while (end := self._received.find(_END)) >= 0:
             head = self._received[:end].lower()
-            whole = end + len(_END) + _content_length(head)
+            whole = end + len(_END) + content_length(head)
             if len(self._received) < whole:
                 return
             self._received = self._received[whole:]
@@ -86,15 +91,14 @@ class _Engine(asyncio.Protocol):
 
     def _answer(self, head: bytes, *, size: int) -> bytes:
         if head.startswith(b"post /v1/chat/completions"):
-            # Never fewer than were sent, or the prompt would count as cut.
-            tokens = size // 2
-            if tokens not in self._completions:
-                self._completions[tokens] = _completion(tokens)
-            return self._completions[tokens]
-        return _MODELS if head.startswith(b"get /v1/models") else _NOT_FOUND
+            if size not in self._completions:
+                self._completions[size] = completion(size)
+            return self._completions[size]
+        return _MODELS if head.startswith(b"get /v1/models") else NOT_FOUND
 
 
-def _content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
+    """Of a head in small letters."""
     at = head.find(_LENGTH)
     return 0 if at < 0 else int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
 

@@ -1,14 +1,13 @@
 """F18: two thousand callers who never finish, and what honest ones notice of them.
 
 Two gateways, and one of them is attacked, in turn: both are asked at the same time, so
-that what else runs on the machine meets both alike. A window gives the p99 of each,
-and its ratio; the median of the windows' ratios is the figure. Honest callers ask at an
+that what else runs on the machine meets both alike. The p99 is that of all windows
+together: a few of the slowest calls of one alone say little. Honest callers ask at an
 even pace for realtime summaries.
 """
 
 import asyncio
 import random
-import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -29,10 +28,10 @@ from tests.fixtures.processes import Processes, free_port
 from tests.waiting import until
 
 ATTACKERS: Final = 2000
-WINDOWS: Final = 8
-SECONDS: Final = 8.0
+WINDOWS: Final = 10
+SECONDS: Final = 10.0
 CALLERS: Final = 4
-PER_SECOND: Final = 60
+PER_SECOND: Final = 100
 GOAL_RATIO: Final = 1.10
 IN_FLIGHT: Final = "precis_gateway_requests_in_flight"
 
@@ -54,9 +53,9 @@ async def under_attack(port: int, tenant: TenantForTests) -> AsyncIterator[None]
         await process.wait()
 
 
-async def p99s_of_window(
+async def ask_both(
     lines: Mapping[Front, Sequence[Line]], request: bytes
-) -> dict[Front, float]:
+) -> dict[Front, list[float]]:
     taken: dict[Front, list[float]] = {front: [] for front in lines}
     end = time.monotonic() + SECONDS
     await asyncio.gather(
@@ -66,10 +65,11 @@ async def p99s_of_window(
             for line in its_lines
         )
     )
-    return {
-        front: sorted(seconds)[int(0.99 * len(seconds))]
-        for front, seconds in taken.items()
-    }
+    return taken
+
+
+def p99(seconds: Sequence[float]) -> float:
+    return sorted(seconds)[int(0.99 * len(seconds))]
 
 
 async def ask_evenly(
@@ -101,7 +101,7 @@ async def wait_until_served(front: Front, requests: int) -> None:
         await until(are_served)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_f18_honest_callers_notice_nothing_of_slow_ones(
     database: Database, database_url: str, processes: Processes
 ) -> None:
@@ -114,7 +114,7 @@ async def test_f18_honest_callers_notice_nothing_of_slow_ones(
     lines = {
         front: [await Line.open(front.port) for _ in range(CALLERS)] for front in fronts
     }
-    measure = partial(p99s_of_window, lines, request)
+    measure = partial(ask_both, lines, request)
     await measure()  # the first calls of a process are slow
     quiet: list[float] = []
     attacked: list[float] = []
@@ -124,14 +124,13 @@ async def test_f18_honest_callers_notice_nothing_of_slow_ones(
             # Half of them have sent a head, so their requests have begun.
             await wait_until_served(victim, ATTACKERS // 2)
             told = await measure()
-        attacked.append(told[victim])
-        quiet.append(told[other])
+        attacked += told[victim]
+        quiet += told[other]
         await wait_until_served(victim, 0)
     for line in (*lines[fronts[0]], *lines[fronts[1]]):
         line.leave()
-    ratios = [bad / good for bad, good in zip(attacked, quiet, strict=True)]
-    ratio = statistics.median(ratios)
-    assert ratio <= GOAL_RATIO, (quiet, attacked, ratios)
+    ratio = p99(attacked) / p99(quiet)
+    assert ratio <= GOAL_RATIO, (p99(quiet), p99(attacked))
     record(
         figure="F18",
         what="honest realtime calls beside connections whose heads and bodies never "
@@ -139,9 +138,9 @@ async def test_f18_honest_callers_notice_nothing_of_slow_ones(
         size=f"{ATTACKERS} slow connections, {WINDOWS} windows of {SECONDS:.0f} s, "
         f"{PER_SECOND} honest calls a second at each gateway",
         result={
-            "p99 attacked / quiet (median)": round(ratio, 2),
-            "p99 quiet, milliseconds": round(1000 * statistics.median(quiet), 1),
-            "p99 attacked, milliseconds": round(1000 * statistics.median(attacked), 1),
+            "p99 attacked / quiet": round(ratio, 2),
+            "p99 quiet, milliseconds": round(1000 * p99(quiet), 1),
+            "p99 attacked, milliseconds": round(1000 * p99(attacked), 1),
         },
         goal="p99 of honest callers rises by 10 % at most",
         command="make test-faults",
