@@ -53,21 +53,23 @@ def deliveries_arrive(facts: Facts, evidence: Evidence) -> Found:
     """G6: done with, and the receiver's journal agrees."""
     for job in facts.jobs.values():
         for delivery in job.deliveries:
-            state = delivery["state"]
-            has_journal = evidence.has_webhooks and delivery["kind"] == "webhook"
-            if state in _ON_ITS_WAY and has_journal:
-                # Two lost answers, and the third step is minutes away: it has arrived.
-                state = "delivered" if _was_received(delivery, evidence) else state
-            if state in _ON_ITS_WAY:
-                yield Violation(
-                    "lost", f"a {delivery['kind']} is still {state}", job.id
-                )
-            elif state != "delivered":
-                what = f"a {delivery['kind']} is {state}: {delivery['last_error']}"
+            what = _amiss(delivery, evidence)
+            if what is not None:
                 yield Violation("lost", what, job.id)
-            elif not _was_received(delivery, evidence):
-                what = f"{delivery['kind']} {delivery['event_id']} was never received"
-                yield Violation("lost", what, job.id)
+
+
+def _amiss(delivery: dict[str, Any], evidence: Evidence) -> str | None:
+    kind, state = delivery["kind"], delivery["state"]
+    if state in _ON_ITS_WAY:
+        # Two lost answers, and the third step is minutes away: it has arrived.
+        has_journal = kind == "webhook" and evidence.has_webhooks
+        has_arrived = has_journal and _was_received(delivery, evidence)
+        return None if has_arrived else f"a {kind} is still {state}"
+    if state != "delivered":
+        return f"a {kind} is {state}: {delivery['last_error']}"
+    if _was_received(delivery, evidence):
+        return None
+    return f"{kind} {delivery['event_id']} was never received"
 
 
 def _was_received(delivery: dict[str, Any], evidence: Evidence) -> bool:
