@@ -2,15 +2,16 @@
 
 Three steps, as for every outside call: the claim was committed before, nothing is
 open while the receiver is spoken to, the outcome is recorded after, under the fence.
-A record that fails is tried again for a moment and then left to the lease.
+What cannot be written down is tried again for a moment and then left to the lease.
 """
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from email.message import EmailMessage
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -30,11 +31,13 @@ from plumbing.database import Database, DatabaseUnavailable
 from plumbing.failpoints import DELIVERY_RECORDED, reach
 from plumbing.sealing import MasterKey
 
-_RECORD_TRIES: Final = 4
-_RECORD_WAIT: Final = timedelta(milliseconds=200)
-_LONGEST_RECORD_WAIT: Final = timedelta(seconds=2)
+_TRIES: Final = 4
+_WAIT: Final = timedelta(milliseconds=200)
+_LONGEST_WAIT: Final = timedelta(seconds=2)
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class Courier:
@@ -74,7 +77,9 @@ class Courier:
         """Take the step that follows; `began` is when, by the monotonic clock."""
         step = next_step(delivery.attempt, outcome, doubts=delivery.doubts)
         took = timedelta(seconds=time.monotonic() - began)
-        recorded = await self._insist(delivery, outcome, step=step, took=took)
+        recorded = await _insist(
+            partial(self._record_once, delivery, outcome, step=step, took=took)
+        )
         self._tell(delivery, outcome, step=step, took=took, recorded=recorded)
 
     async def cancel(self, delivery: ClaimedDelivery) -> None:
@@ -91,9 +96,13 @@ class Courier:
         )
 
     async def _note_doubt(self, delivery: ClaimedDelivery) -> None:
+        """Else a doubt that was noted, its answer lost, counts for a mail never sent."""
+        if not await _insist(partial(self._note_doubt_once, delivery)):
+            raise LeaseLost
+
+    async def _note_doubt_once(self, delivery: ClaimedDelivery) -> bool:
         async with self._database.statement() as tx:
-            if not await note_doubt(tx, delivery):
-                raise LeaseLost
+            return await note_doubt(tx, delivery)
 
     async def _freeze(self, delivery: ClaimedDelivery, job: Job | None) -> bytes:
         assert job is not None  # noqa: S101 - the claim reads it with every such event
@@ -120,25 +129,6 @@ class Courier:
             receiver=delivery.receiver,
             sender=self._sender,
         )
-
-    async def _insist(
-        self,
-        delivery: ClaimedDelivery,
-        outcome: Outcome,
-        *,
-        step: NextStep,
-        took: timedelta,
-    ) -> Recorded:
-        """Record, and again if the database went away; the fence makes that harmless."""
-        for attempt in range(_RECORD_TRIES - 1):
-            try:
-                return await self._record_once(delivery, outcome, step=step, took=took)
-            except DatabaseUnavailable:
-                wait = full_jitter(
-                    attempt, base=_RECORD_WAIT, ceiling=_LONGEST_RECORD_WAIT
-                )
-                await asyncio.sleep(wait.total_seconds())
-        return await self._record_once(delivery, outcome, step=step, took=took)
 
     async def _record_once(
         self,
@@ -176,3 +166,14 @@ class Courier:
             code=outcome.code,
             error=outcome.error,
         )
+
+
+async def _insist(say: Callable[[], Awaitable[T]]) -> T:
+    """Say it, and again if the database went away; the fence makes that harmless."""
+    for attempt in range(_TRIES - 1):
+        try:
+            return await say()
+        except DatabaseUnavailable:
+            wait = full_jitter(attempt, base=_WAIT, ceiling=_LONGEST_WAIT)
+            await asyncio.sleep(wait.total_seconds())
+    return await say()

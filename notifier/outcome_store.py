@@ -130,7 +130,7 @@ async def record_attempt(
 
 
 _DOUBT: Final = """
-UPDATE delivery SET doubts = doubts + 1 WHERE id = :id AND fence = :fence
+UPDATE delivery SET doubts = :doubts WHERE id = :id AND fence = :fence
 """
 
 
@@ -138,9 +138,13 @@ async def note_doubt(tx: Transaction, delivery: ClaimedDelivery) -> bool:
     """Write down that a relay is about to get the mail; False: it is not ours to send.
 
     Who dies before the relay's word was recorded leaves this behind, so that nobody
-    sends the mail again and again.
+    sends the mail again and again. Said twice, it is one doubt.
     """
-    held = {"id": delivery.id, "fence": delivery.fence}
+    held = {
+        "id": delivery.id,
+        "fence": delivery.fence,
+        "doubts": delivery.doubts + 1,
+    }
     return bool((await tx.execute(text(_DOUBT), held)).rowcount)
 
 

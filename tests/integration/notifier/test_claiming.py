@@ -22,6 +22,7 @@ from notifier.outcome_store import (
     GATHER,
     GIVE_UP_AFTER,
     RECORD_FAILURE_SQL,
+    note_doubt,
     record_attempt,
 )
 from notifier.outcomes import Outcome, Verdict
@@ -203,6 +204,17 @@ async def test_the_first_body_of_an_event_stays(database: Database) -> None:
     async with database.statement() as tx:
         assert await freeze_body(tx, held.event_id, body=b"first") == b"first"
         assert await freeze_body(tx, held.event_id, body=b"second") == b"first"
+
+
+async def test_a_doubt_that_is_said_twice_is_one(database: Database) -> None:
+    """An answer that was lost has it said again, before a mail that was not yet sent."""
+    tenant = await a_tenant(database)
+    await an_ended_job(database, tenant, delivery={"email": ["ada@example.org"]})
+    (held,) = await claim(database)
+    for _ in range(2):
+        async with database.statement() as tx:
+            assert await note_doubt(tx, held)
+    assert await rows(database, "SELECT doubts FROM delivery") == [(1,)]
 
 
 async def test_the_claim_and_the_record_use_their_indexes(database: Database) -> None:
