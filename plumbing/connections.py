@@ -6,20 +6,23 @@ who may use a connection for how long, are `database`'s.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from sqlalchemy import event, exc
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from plumbing.sockets import hang_up, has_ended
 from plumbing.vigil import Use
+
+Driver = psycopg.AsyncConnection[Any]
+T = TypeVar("T")
 
 _CONNECT_SECONDS: Final = 2
 _SOCKET_LIMITS: Final = {
@@ -76,9 +79,20 @@ class Opening:
         event.listen(engine.sync_engine.pool, "checkout", _leave_the_dead)
         return engine
 
-    def singly(self) -> AsyncEngine:
-        """Each use opens a connection and closes it."""
-        return create_async_engine(poolclass=NullPool, **self._options)
+    async def ask(self, use: Use) -> None:
+        """Ask something trivial over a connection of its own; the use may be ended.
+
+        By the driver alone: what SQLAlchemy asks of a server that it meets for the first
+        time takes eight round trips more, and over a long line that looks like silence.
+        """
+        url = make_url(self._options["url"]).set(drivername="postgresql")
+        opening = psycopg.AsyncConnection.connect(
+            url.render_as_string(hide_password=False),
+            autocommit=True,
+            **self._options["connect_args"],
+        )
+        async with await _opened(opening, use, driver_of=lambda own: own) as connection:
+            await connection.execute("SELECT 1")
 
 
 @asynccontextmanager
@@ -88,22 +102,29 @@ async def connected(engine: AsyncEngine, use: Use) -> AsyncIterator[AsyncConnect
     A cancellation would not do it soon: psycopg asks the server to cancel and waits ten
     seconds for its word.
     """
-    connection = engine.connect()
-    try:
-        async with asyncio.timeout(None) as limit:
-            use.end = partial(limit.reschedule, 0)
-            await connection.start()
-            use.end = partial(hang_up, driver_of(connection))
-    except (TimeoutError, exc.InvalidRequestError) as error:
-        raise NoConnection from error
-    if limit.when() is not None:
-        use.end()  # once more, by socket: the first came as the connection opened
+    connection = await _opened(engine.connect().start(), use, driver_of=driver_of)
     async with AsyncExitStack() as closing:
         closing.push_async_exit(connection)
         yield connection
 
 
-def driver_of(connection: AsyncConnection) -> psycopg.AsyncConnection[Any]:
+async def _opened(
+    opening: Awaitable[T], use: Use, *, driver_of: Callable[[T], Driver]
+) -> T:
+    """Wait for a connection; ending the use ends the wait, and later the connection."""
+    try:
+        async with asyncio.timeout(None) as limit:
+            use.end = partial(limit.reschedule, 0)
+            connection = await opening
+            use.end = partial(hang_up, driver_of(connection))
+    except (TimeoutError, exc.InvalidRequestError) as error:
+        raise NoConnection from error
+    if limit.when() is not None:
+        use.end()  # once more, by socket: the first came as the connection opened
+    return connection
+
+
+def driver_of(connection: AsyncConnection) -> Driver:
     held = connection.sync_connection
     driver: Any = held and held.connection.driver_connection
     return driver  # type: ignore[no-any-return]

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plumbing.connections import NoConnection, Opening, connected, driver_of
 from plumbing.opening_words import becoming
-from plumbing.vigil import Away, Use, Vigil
+from plumbing.vigil import Away, Vigil
 
 Transaction = AsyncConnection
 T = TypeVar("T")
@@ -83,10 +83,9 @@ class Database:
         )
         # Locks are held for days: out of the pool, or its users would wait for ever.
         self._locks = opening.pool(_MOST_LOCKS)
-        self._questions = opening.singly()
         self._vigil = Vigil(
             longest=statement_timeout + _SILENCE,
-            ask=self._ask if told_apart else None,
+            ask=opening.ask if told_apart else None,
         )
 
     @asynccontextmanager
@@ -157,7 +156,6 @@ class Database:
 
     async def close(self) -> None:
         await self._vigil.close()
-        await self._questions.dispose()
         await self._locks.dispose()
         await self._engine.dispose()
 
@@ -173,10 +171,6 @@ class Database:
                 self._vigil.done(use)
         except (*_LOST, Away) as error:
             raise _unavailable(error) from error
-
-    async def _ask(self, use: Use) -> None:
-        async with connected(self._questions, use) as connection:
-            await connection.execute(text("SELECT 1"))
 
 
 _TRY_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"
