@@ -18,7 +18,6 @@ _ENGINES_DISK: Final = (
 _ONE_QUESTION: Final = (
     "the resolver is asked one question: it answers, fails, is slow or lies"
 )
-_OPEN: Final = "still without a test of its own"
 
 NOT_HERE: Final[dict[tuple[str, str], str]] = {
     ("gateway", "garb"): "a gateway asks nobody for content but engines and Postgres",
@@ -44,7 +43,6 @@ NOT_HERE: Final[dict[tuple[str, str], str]] = {
         ("dns", column): _ONE_QUESTION
         for column in ("term", "stop", "rst", "net", "disk")
     },
-    ("postgres", "net"): f"{_OPEN}; lost answers of a COMMIT are among the failpoints",
     ("node", ""): "needs more than one machine",
     ("customer_endpoint", "disk"): "a receiver's disk is the receiver's own affair",
 }
