@@ -119,6 +119,18 @@ async def claim(
     ]
 
 
+_CLAIMED: Final = f"""
+SELECT id, fence FROM job
+WHERE state IN ({sql_list([State.RUNNING])}) AND worker_id = :worker
+"""
+
+
+async def list_claimed(tx: Transaction, *, worker_id: str) -> dict[UUID, int]:
+    """What a worker holds as Postgres knows it, each with its fence."""
+    rows = await tx.execute(text(_CLAIMED), {"worker": worker_id})
+    return {row.id: row.fence for row in rows}
+
+
 _RENEW: Final = """
 WITH mine AS (
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS bigint[]))

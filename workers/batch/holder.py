@@ -54,7 +54,7 @@ class Holder:
         self._slots = slots
         self._stop_grace = stop_grace
         self._held: dict[UUID, Held] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Claim] = {}
         self._stopping = asyncio.Event()
         self._claiming = asyncio.Lock()
         self._claimed_whole_at = 0.0
@@ -96,9 +96,23 @@ class Holder:
         except DatabaseUnavailable as error:
             # The hint is spent; the reconciler replaces it.
             log.warning("claim.failed", error=str(error))
+            await self._hand_back_unheard()
         finally:
             await self._slots.give_back(granted - len(claims))
         return claims
+
+    async def _hand_back_unheard(self) -> None:
+        """Let go of what was claimed where only the answer was lost.
+
+        Left to the lease it would cost an attempt, and pass for what kills workers.
+        """
+        begun = {claim.id: claim.fence for claim in self._tasks.values()}
+        try:
+            count = await self._tools.ledger.hand_back_all_but(begun)
+        except DatabaseUnavailable as error:
+            log.warning("claim.left_to_sweeper", error=str(error))
+        else:
+            log.info("claim.handed_back", count=count)
 
     def _is_whole(self) -> bool:
         """Whether this claim looks behind the floor; about one a second does."""
@@ -110,8 +124,8 @@ class Holder:
 
     def _begin(self, claim: Claim, *, task_id: str) -> asyncio.Task[None]:
         task = asyncio.create_task(self._see_through(claim, task_id=task_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = claim
+        task.add_done_callback(self._tasks.pop)
         metrics.JOBS_CLAIMED.inc()
         metrics.JOBS_RUNNING.inc()
         return task
@@ -177,25 +191,28 @@ class Holder:
             is_over = await sleep_or_stop(stop, self._beat)
 
     async def _beat_once(self) -> None:
+        """The leases first: a word about this process that fails must not cost them."""
+        await self._renew_leases()
         ledger = self._tools.ledger
         await ledger.report(slots=self._slots.total if self._may_claim() else 0)
-        held = list(self._held.values())
-        if not held:
+        if not self._held:
             return
-        if (
-            time.monotonic() - self._renewed_at
-            >= self._renew_every.total_seconds() * 0.9
-        ):
-            renewed = await ledger.renew([each.attempt.held for each in held])
-            self._renewed_at = time.monotonic()
-            for each in held:
-                if each.attempt.held.id in renewed:
-                    each.kept_at = self._renewed_at
-                else:
-                    self._lose(each)
         for job_id in await ledger.find_cancelled(list(self._held)):
             if job_id in self._held:
                 self._held[job_id].task.cancel()
+
+    async def _renew_leases(self) -> None:
+        held = list(self._held.values())
+        since = time.monotonic() - self._renewed_at
+        if not held or since < self._renew_every.total_seconds() * 0.9:
+            return
+        renewed = await self._tools.ledger.renew([each.attempt.held for each in held])
+        self._renewed_at = time.monotonic()
+        for each in held:
+            if each.attempt.held.id in renewed:
+                each.kept_at = self._renewed_at
+            else:
+                self._lose(each)
 
     def _lose_lapsed(self) -> None:
         """Nobody renews what we hold: once its lease is over, others may do it."""

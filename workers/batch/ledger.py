@@ -9,7 +9,7 @@ the job, and giving up would cost it an attempt.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final, TypeVar
@@ -22,6 +22,7 @@ from jobs.operations.claim import (
     claim,
     find_cancelled,
     goes_first,
+    list_claimed,
     renew_leases,
 )
 from jobs.operations.leave import Departure, leave
@@ -77,6 +78,27 @@ class Ledger:
         if claims:
             reach(JOBS_CLAIMED, DatabaseUnavailable)
         return claims
+
+    async def hand_back_all_but(self, known: Mapping[UUID, int]) -> int:
+        """Let go of what Postgres says we hold, and we do not know of; tell how much.
+
+        To be asked while no claim is under way.
+        """
+
+        async def ask() -> dict[UUID, int]:
+            async with self._database.statement() as tx:
+                return await list_claimed(tx, worker_id=self._worker_id)
+
+        claimed = await _insist(ask, within=_LAST_WORDS)
+        unknown = [
+            Departure(id=job_id, fence=fence, wish=State.QUEUED, counts=False)
+            for job_id, fence in claimed.items()
+            if known.get(job_id) != fence
+        ]
+        if unknown:
+            leave_all = partial(self._write_departures, unknown)
+            await _insist(leave_all, within=_LAST_WORDS)
+        return len(unknown)
 
     async def renew(self, claims: Sequence[Claim]) -> dict[UUID, bool]:
         async with self._database.statement() as tx:

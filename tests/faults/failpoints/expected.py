@@ -55,8 +55,8 @@ AFTERMATH: Final[Mapping[Point, Mapping[Action, Aftermath]]] = {
     OFFSETS_COMMITTED: {KILL: _UNHARMED, FREEZE: _UNHARMED, LOSE: _UNHARMED},
     # Nothing is claimed yet: the hint is lost, the reconciler sends another.
     MESSAGE_TAKEN: {KILL: _UNHARMED, FREEZE: _UNHARMED, LOSE: _UNHARMED},
-    # Claimed and never heard of: their leases lapse, and nobody knows why.
-    JOBS_CLAIMED: {KILL: _WORKER_LOST, FREEZE: _WORKER_ASLEEP, LOSE: _WORKER_LOST},
+    # Claimed and never heard of: a worker that lives asks what it has, and lets go of it.
+    JOBS_CLAIMED: {KILL: _WORKER_LOST, FREEZE: _WORKER_ASLEEP, LOSE: _UNHARMED},
     # An engine that is away is no fault of the job.
     ENGINE_ANSWERED: {KILL: _WORKER_LOST, FREEZE: _WORKER_ASLEEP, LOSE: _UNHARMED},
     CHUNKS_STORED: {KILL: _WORKER_LOST, FREEZE: _WORKER_ASLEEP, LOSE: _UNHARMED},
