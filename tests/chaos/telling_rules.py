@@ -65,7 +65,9 @@ def _amiss(delivery: dict[str, Any], evidence: Evidence) -> str | None:
         has_journal = kind == "webhook" and evidence.has_webhooks
         has_arrived = has_journal and _was_received(delivery, evidence)
         return None if has_arrived else f"a {kind} is still {state}"
-    if state != "delivered":
+    # G7: a relay whose reply was lost three times is not given the mail a fourth time.
+    is_in_doubt = evidence.has_mails and delivery["last_error"] == "reply_lost"
+    if state != "delivered" and not is_in_doubt:
         return f"a {kind} is {state}: {delivery['last_error']}"
     if _was_received(delivery, evidence):
         return None

@@ -12,10 +12,13 @@ from jobs.operations.leave import Departure, leave
 from plumbing.database import Database
 from tests.builders import TenantForTests, a_job, a_tenant, claim_jobs
 from tests.chaos.checker import Report, check
-from tests.chaos.evidence import CLIENT, OBSERVED, WEBHOOKS
+from tests.chaos.evidence import CLIENT, MAILS, OBSERVED, WEBHOOKS
 from tests.chaos.journal import Journal
 
-HOOK = {"webhook_url": "http://127.0.0.1/hook", "webhook_lane": "host:127.0.0.1"}
+HOOK: dict[str, Any] = {
+    "webhook_url": "http://127.0.0.1/hook",
+    "webhook_lane": "host:127.0.0.1",
+}
 
 
 class Story:
@@ -29,15 +32,17 @@ class Story:
         self.webhooks = Journal(folder / WEBHOOKS)
         self.observed = Journal(folder / OBSERVED)
 
-    async def begin(self, tenant: TenantForTests) -> None:
+    async def begin(
+        self, tenant: TenantForTests, *, delivery: dict[str, Any] = HOOK
+    ) -> None:
         self.uuid = await a_job(
-            self._database, tenant, metadata={"key": "k1"}, delivery=HOOK
+            self._database, tenant, metadata={"key": "k1"}, delivery=delivery
         )
         self.id = show_id(SUMMARY, self.uuid)
         self.client.write("attempt", key="k1")
         self.client.write("acknowledged", key="k1", id=self.id)
 
-    async def end(self) -> None:
+    async def end(self, *, told: str = "delivered", error: str | None = None) -> None:
         [held] = await claim_jobs(self._database)
         departure = Departure(
             id=held.id, fence=held.fence, wish=State.FAILED, error_code="worker_lost"
@@ -48,8 +53,8 @@ class Story:
             "UPDATE delivery SET state = 'sending', fence = 1, lease_until = now()"
         )
         await self.run(
-            "UPDATE delivery SET state = 'delivered', fence = 2, lease_until = NULL,"
-            " attempt = 1, finished_at = now()"
+            f"UPDATE delivery SET state = '{told}', fence = 2, lease_until = NULL,"
+            f" attempt = 1, finished_at = now(), last_error = '{error or ''}'"
         )
 
     def receive(self, **changes: Any) -> None:
@@ -140,6 +145,20 @@ async def test_a_delivery_that_was_never_written_is_lost(story: Story) -> None:
     assert [each.what for each in story.judge().violations] == [
         "ended with 0 of 1 deliveries"
     ]
+
+
+async def test_a_mail_given_up_in_doubt_is_lost_unless_it_arrived(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    story = Story(database, database_url, tmp_path)
+    await story.begin(await a_tenant(database), delivery={"email": ["a@example.com"]})
+    await story.end(told="exhausted", error="reply_lost")
+    mails = tmp_path / MAILS
+    mails.mkdir()
+    assert story.judge().count("lost") == 1
+    told = f"Message-ID: <evt_{story.uuid.hex}@mail.example.com>\n\nit has ended\n"
+    (mails / "1.eml").write_text(told)
+    assert story.judge().is_good
 
 
 async def test_two_jobs_of_one_key_are_a_double(
