@@ -177,8 +177,8 @@ async def find_cancelled(tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:
     return {row.id for row in await tx.execute(text(_ASKED), {"ids": list(ids)})}
 
 
-# A worker that was lost leaves many suspects: were all workers kept for a few of them
-# each, nothing else would be done. The oldest goes first; its lease bounds the others'
+# Two lost workers may leave several suspects: were all workers alone with one each,
+# nothing else would be done. The oldest goes first; its lease bounds the others'
 # wait. One that has stored a chunk since is suspect no more.
 _GOES_FIRST: Final = f"""
 SELECT NOT EXISTS (

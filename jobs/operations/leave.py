@@ -170,6 +170,8 @@ def _row(departure: Departure) -> dict[str, object]:
 
 
 MOST_SWEPT: Final = 100
+SUSPECT_AFTER: Final = 2
+"""Nearly all workers are lost to other causes than a job: the first says nothing yet."""
 
 SWEEP_SQL: Final = f"""
 WITH leaving AS MATERIALIZED (
@@ -189,7 +191,8 @@ WITH leaving AS MATERIALIZED (
     LIMIT {MOST_SWEPT} FOR NO KEY UPDATE OF h SKIP LOCKED
 ), changed AS (
     UPDATE job j {_CHANGE}
-        suspect = leaving.counts AND j.lease_until < statement_timestamp()
+        suspect = leaving.counts AND j.attempt >= {SUSPECT_AFTER}
+            AND j.lease_until < statement_timestamp()
     FROM leaving WHERE j.id = leaving.id AND j.fence = leaving.fence
     RETURNING j.id, j.tenant_id, j.state, j.version, j.delivery
 ), {ENDING_EFFECTS}

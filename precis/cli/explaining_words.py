@@ -58,7 +58,7 @@ def _running(job: Standing) -> Iterator[Reason]:
         )
     if job.suspect:
         yield Reason(
-            "suspect", "It lost a worker before, so it runs alone in this one."
+            "suspect", "It lost two workers, so it runs alone in its process."
         )
 
 

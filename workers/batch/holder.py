@@ -172,12 +172,11 @@ class Holder:
     async def _run(self, attempt: Attempt) -> State:
         if not attempt.held.suspect:
             return await attempt.run()
-        tries = attempt.held.attempt
         goes_first = await self._tools.ledger.goes_first(attempt.held)
-        if not (goes_first and self._slots.admits_suspect(attempt=tries)):
+        if self._slots.is_alone or not goes_first:
             return await attempt.hand_back(after=self._renew_every)
-        async with self._slots.apart(attempt=tries) as rejoin:
-            return await attempt.run(on_progress=rejoin)
+        async with self._slots.alone() as let_in:
+            return await attempt.run(on_progress=let_in)
 
     async def beat(self, stop: asyncio.Event) -> None:
         """Renew leases, notice cancels and report this process, until stopped."""

@@ -1,29 +1,18 @@
-"""How many jobs this process may hold, how much text, and which jobs are kept apart.
-
-A job that lost its worker is suspect: it may be what kills workers. Mostly it is not,
-and hundreds were lost with it, so suspects first run in companies of the square root of
-the room, and only who lost a second worker runs alone: whoever kills is found after few
-deaths, and a room of innocents is through after about as many turns as one company has
-members. A suspect that has got further than before is none any more.
-"""
+"""How many jobs this process may hold, how much text, and when a job must be alone."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from math import isqrt
-from typing import Final
-
-_FIRST_RETRY: Final = 2
 
 
 class Slots:
-    """Room for jobs; suspects have it to themselves."""
+    """Room for jobs. A suspect job (it lost two workers) gets the room alone."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self._taken = 0
-        self._suspects = 0
-        self._company = 0
+        self.is_alone = False
+        """A suspect job has the room to itself, or waits for the others to finish."""
         self._changed = asyncio.Condition()
 
     @property
@@ -34,7 +23,7 @@ class Slots:
         """Wait for room and take up to `wanted` slots, at least one."""
         async with self._changed:
             await self._changed.wait_for(
-                lambda: self._taken < self.total and not self._suspects
+                lambda: self._taken < self.total and not self.is_alone
             )
             granted = min(wanted, self.total - self._taken)
             self._taken += granted
@@ -45,42 +34,28 @@ class Slots:
             self._taken -= count
             self._changed.notify_all()
 
-    def admits_suspect(self, *, attempt: int) -> bool:
-        """Whether those who are apart here now, if any, would have it with them."""
-        company = min(self._company, self._company_of(attempt))
-        return self._suspects == 0 or self._suspects < company
-
     @asynccontextmanager
-    async def apart(
-        self, *, attempt: int
-    ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        """Keep the room for suspects: nobody new comes in, the others finish first.
+    async def alone(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Hold the only slot: nobody new comes in, the others finish first.
 
-        The caller holds one slot already and was admitted. Gives what ends this for
-        one that is suspect no more, before its work is done.
+        The caller holds one slot already, and has seen that nobody `is_alone`. Gives
+        what lets the others in before the block's end, once it is suspect no more.
         """
-        self._suspects += 1
-        self._company = self._company_of(attempt)
-        is_apart = True
+        self.is_alone = is_mine = True
 
-        async def rejoin() -> None:
-            nonlocal is_apart
-            if is_apart:
-                is_apart = False
-                self._suspects -= 1
+        async def let_in() -> None:
+            nonlocal is_mine
+            if is_mine:
+                self.is_alone = is_mine = False
                 async with self._changed:
                     self._changed.notify_all()
 
         try:
             async with self._changed:
-                self._changed.notify_all()
-                await self._changed.wait_for(lambda: self._taken == self._suspects)
-            yield rejoin
+                await self._changed.wait_for(lambda: self._taken == 1)
+            yield let_in
         finally:
-            await rejoin()
-
-    def _company_of(self, attempt: int) -> int:
-        return isqrt(self.total) if attempt <= _FIRST_RETRY else 1
+            await let_in()
 
 
 class TextBudget:

@@ -92,7 +92,7 @@ async def test_a_stale_fence_writes_nothing(database: Database) -> None:
     async with database.statement() as tx:
         assert await wake_due(tx) == 1
     [fresh] = await claim_jobs(database)
-    assert (fresh.fence, fresh.attempt, fresh.suspect) == (3, 2, True)
+    assert (fresh.fence, fresh.attempt, fresh.suspect) == (3, 2, False)
 
     row = ChunkRow(job_id=job_id, stage=0, idx=0, start=0, end=1, tokens=1)
     async with database.transaction() as tx:

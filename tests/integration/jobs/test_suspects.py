@@ -1,4 +1,4 @@
-"""Jobs whose worker was lost run apart; which of them, and which first, is told here."""
+"""Jobs that lost two workers run alone; which these are, and which of them first."""
 
 from datetime import timedelta
 
@@ -42,38 +42,55 @@ async def test_a_suspect_that_stored_a_chunk_holds_no_younger_one_up(
         assert await goes_first(tx, younger, worker_id="other")
 
 
-async def test_who_got_further_before_the_worker_was_lost_is_no_suspect(
+async def test_one_lost_worker_says_nothing_and_two_make_a_suspect(
+    database: Database,
+) -> None:
+    await a_job(database, await a_tenant(database))
+    found = []
+    for _ in range(3):
+        [held] = await claim_jobs(database)
+        found.append((held.attempt, held.suspect))
+        await _lose_workers(database)
+    assert found == [(1, False), (2, False), (3, True)]
+
+
+async def test_who_got_further_before_the_second_loss_is_no_suspect(
     database: Database,
 ) -> None:
     tenant = await a_tenant(database)
     for _ in range(2):
         await a_job(database, tenant)
+    await claim_jobs(database, count=2)
+    await _lose_workers(database)
     further, other = await claim_jobs(database, count=2)
     await plan(database, further)
     assert await store(database, further) == {further.id}
-    lapse = "UPDATE job SET lease_until = statement_timestamp() - interval '1 s'"
-    await rows(database, f"{lapse} RETURNING id")
-    async with database.statement() as tx:
-        await sweep_lapsed(tx, pause=NOW)
-    async with database.statement() as tx:
-        await wake_due(tx)
+    await _lose_workers(database)
     again = await claim_jobs(database, count=2)
     found = {each.id: (each.attempt, each.suspect) for each in again}
-    assert found == {further.id: (1, False), other.id: (2, True)}
+    assert found == {further.id: (2, False), other.id: (3, True)}
+
+
+async def _lose_workers(database: Database) -> None:
+    """All that run have no lease any more, and are due again."""
+    lapse = "UPDATE job SET lease_until = statement_timestamp() - interval '1 s'"
+    await rows(database, f"{lapse} WHERE state = 'running' RETURNING id")
+    async with database.statement() as tx:
+        assert await sweep_lapsed(tx, pause=NOW)
+    async with database.statement() as tx:
+        await wake_due(tx)
 
 
 async def _two_suspects(database: Database, *, lease: timedelta) -> tuple[Claim, Claim]:
-    """Lost together by one worker; `one` holds the older of them, `other` the younger.
+    """Lost together, twice; `one` holds the older of them, `other` the younger.
 
     The lease is that of the older.
     """
     tenant = await a_tenant(database)
     ids = [await a_job(database, tenant) for _ in range(2)]
-    assert len(await claim_jobs(database, count=2, lease=NOW)) == 2
-    async with database.statement() as tx:
-        assert set(await sweep_lapsed(tx, pause=NOW)) == set(ids)
-    async with database.statement() as tx:
-        assert await wake_due(tx) == 2
+    for _ in range(2):
+        assert len(await claim_jobs(database, count=2)) == 2
+        await _lose_workers(database)
     [older] = await claim_jobs(database, worker_id="one", lease=lease)
     [younger] = await claim_jobs(database, worker_id="other")
     assert [older.id, younger.id] == ids

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -252,33 +251,3 @@ async def test_merges_planned_for_another_engine_leave_no_text_out(
         await worker.holder.work(ONE, task_id="t")
     read = "".join(call.text for call in engine.calls)
     assert [f"Section{n} " in read for n in range(4)] == [True] * 4
-
-
-async def test_suspects_are_tried_in_company_apart_from_the_others(
-    database: Database, worker: Worker, engine: ScriptedEngine
-) -> None:
-    """A worker of eight slots was lost with five jobs: two at a time are the root."""
-    tenant = await a_tenant(database)
-    suspects = [await a_job(database, tenant) for _ in range(5)]
-    await claim_jobs(database, count=5, lease=timedelta(0))
-    async with database.statement() as tx:
-        await sweep_lapsed(tx, pause=timedelta(0))
-    async with database.statement() as tx:
-        assert await wake_due(tx) == 5
-    open_calls: list[int] = []
-
-    async def note_company(call: Call) -> Any:
-        await asyncio.sleep(0.05)  # as long as a call takes, for the others to come
-        open_calls.append(engine.open_calls)
-        return await first_words(call)
-
-    engine.answer = note_company
-    states: dict[UUID, State] = {}
-    async with asyncio.timeout(20):
-        while set(states.values()) != {State.SUCCEEDED}:
-            await worker.holder.work(ClaimRequest(8), task_id="t")
-            async with database.statement() as tx:
-                await wake_due(tx)
-                states = await find_states(tx, suspects)
-    assert max(open_calls) == 2
-    assert len(open_calls) == 5

@@ -27,12 +27,13 @@ async def test_a_suspect_runs_only_when_the_others_have_left() -> None:
     order: list[str] = []
 
     async def suspect() -> None:
-        async with slots.apart(attempt=2):
+        async with slots.alone():
             order.append("suspect")
 
     running = asyncio.create_task(suspect())
     newcomer = asyncio.create_task(slots.take(1))
     await asyncio.sleep(0.01)
+    assert slots.is_alone
     assert not newcomer.done()
     order.append("other left")
     await slots.give_back(1)
@@ -41,51 +42,17 @@ async def test_a_suspect_runs_only_when_the_others_have_left() -> None:
     assert await newcomer == 1
 
 
-async def test_suspects_keep_company_until_they_lost_a_second_worker() -> None:
-    slots = Slots(9)
-    await slots.take(4)
-    begun: list[int] = []
-    proceed = asyncio.Event()
-
-    async def suspect(number: int) -> None:
-        assert slots.admits_suspect(attempt=2)
-        async with slots.apart(attempt=2):
-            begun.append(number)
-            await proceed.wait()
-
-    company = [asyncio.create_task(suspect(number)) for number in range(3)]
-    await asyncio.sleep(0.01)
-    assert begun == []
-    assert not slots.admits_suspect(attempt=2), "three are the root of nine"
-    await slots.give_back(1)  # of the fourth, which was not admitted
-    await asyncio.sleep(0.01)
-    assert sorted(begun) == [0, 1, 2]
-    proceed.set()
-    await asyncio.gather(*company)
-    assert slots.admits_suspect(attempt=3)
-
-
-async def test_a_suspect_that_lost_two_workers_has_no_company() -> None:
-    slots = Slots(9)
-    await slots.take(1)
-    async with slots.apart(attempt=3):
-        assert not slots.admits_suspect(attempt=2)
-    async with slots.apart(attempt=2):
-        assert not slots.admits_suspect(attempt=3)
-        assert slots.admits_suspect(attempt=2)
-
-
-async def test_a_room_is_open_again_once_no_suspect_is_left_in_it() -> None:
+async def test_the_room_is_open_again_once_its_job_is_suspect_no_more() -> None:
     slots = Slots(4)
     await slots.take(1)
-    async with slots.apart(attempt=3) as rejoin:
+    async with slots.alone() as let_in:
         newcomer = asyncio.create_task(slots.take(2))
         await asyncio.sleep(0.01)
         assert not newcomer.done()
-        await rejoin()
-        await rejoin()
+        await let_in()
+        await let_in()
         assert await newcomer == 2
-        assert slots.admits_suspect(attempt=3)
+        assert not slots.is_alone
 
 
 async def test_texts_in_memory_are_bounded_and_a_giant_gets_its_turn() -> None:
