@@ -109,6 +109,9 @@ class Courier:
         body = webhook_body(
             delivery.event_type, happened_at=delivery.happened_at, job=job
         )
+        return await _insist(partial(self._freeze_once, delivery, body))
+
+    async def _freeze_once(self, delivery: ClaimedDelivery, body: bytes) -> bytes:
         async with self._database.statement() as tx:
             return await freeze_body(tx, delivery.event_id, body=body)
 
@@ -169,7 +172,7 @@ class Courier:
 
 
 async def _insist(say: Callable[[], Awaitable[T]]) -> T:
-    """Say it, and again if the database went away; the fence makes that harmless."""
+    """Say it, and again if the database went away; said twice, each counts once."""
     for attempt in range(_TRIES - 1):
         try:
             return await say()
