@@ -20,7 +20,6 @@ from tests.chaos.texts import make_text
 
 _PATIENCE_SECONDS: Final = 90.0
 _TIMEOUT: Final = 6.0
-_LONGEST_PAUSE: Final = 5.0
 _MOST_UNDER_WAY: Final = 64
 """Orders at once. Without a bound an outage gathers hundreds that repeat themselves, and
 this process, in which the relays to Postgres live as well, becomes the outage."""
@@ -28,7 +27,7 @@ this process, in which the relays to Postgres live as well, becomes the outage."
 
 @dataclass(frozen=True)
 class Habits:
-    """Parts of all orders, from 0 to 1."""
+    """Parts of all orders, from 0 to 1, where nothing else is said."""
 
     long: float = 0.15
     realtime: float = 0.3
@@ -40,6 +39,8 @@ class Habits:
     cancelled: float = 0.06
     erased: float = 0.03
     watched: float = 0.1
+    longest_pause: float = 5.0
+    """Seconds until an order is sent again, whatever the answer asks for."""
 
 
 class Customers:
@@ -149,8 +150,9 @@ class Customers:
             if not self._may_repeat(key, answer):
                 return None
             asked = float(answer.headers.get("Retry-After", "0"))
-            await asyncio.sleep(max(min(asked, _LONGEST_PAUSE), pause))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            longest = self._habits.longest_pause
+            await asyncio.sleep(max(min(asked, longest), pause))
+            pause = min(2 * pause, longest)
         self._journal.write("given_up", key=key)
         return None
 
