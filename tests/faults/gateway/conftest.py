@@ -1,4 +1,4 @@
-"""A tenant, an engine that answers when it is told to, and gateways that share both."""
+"""An engine that answers when it is told to, and gateways that share it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from plumbing.database import Database
-from tests.builders import TenantForTests, a_tenant
 from tests.faults.front import Front
 from tests.fixtures.database import login_url
 from tests.fixtures.processes import Processes
@@ -35,11 +33,6 @@ async def engine() -> AsyncIterator[GatedEngine]:
         gated = GatedEngine(scripted)
         scripted.answer = gated.answer
         yield gated
-
-
-@pytest.fixture
-async def tenant(database: Database) -> TenantForTests:
-    return await a_tenant(database)
 
 
 @pytest.fixture

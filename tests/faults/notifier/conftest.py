@@ -1,11 +1,9 @@
-"""A receiver and a relay that the tests break, and a tenant to be told."""
+"""A receiver and a relay that the tests break."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from plumbing.database import Database
-from tests.builders import TenantForTests, a_tenant
 from tests.integration.notifier.receivers import Receiver
 from tests.integration.notifier.relay import ScriptedRelay
 
@@ -23,8 +21,3 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def relay() -> AsyncIterator[ScriptedRelay]:
     async with ScriptedRelay() as started:
         yield started
-
-
-@pytest.fixture
-async def tenant(database: Database) -> TenantForTests:
-    return await a_tenant(database)

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from plumbing.database import Database
-from tests.builders import TenantForTests, a_tenant, rows
+from tests.builders import TenantForTests, rows
 from tests.faults.front import Caller, Front, a_caller
 from tests.faults.proxy import Proxy
 from tests.fixtures.database import login_url
@@ -31,11 +31,6 @@ CREATE TRIGGER refuse BEFORE INSERT ON job FOR EACH ROW EXECUTE FUNCTION refuse(
 """
 DISK_FULL: Final = "53100"
 GIVEN_UP: Final = ("40001", "40P01")
-
-
-@pytest.fixture
-async def tenant(database: Database) -> TenantForTests:
-    return await a_tenant(database)
 
 
 @pytest.fixture

@@ -24,6 +24,10 @@ from tests.builders import TenantForTests, a_job, claim_jobs, rows
 TABLES = ("job_key", "job_input", "chunk", "summary", "citation", "job_metadata")
 NOTHING = dict.fromkeys(TABLES, 0)
 LABELS = {"patient": "Ada"}
+WEBHOOK = {
+    "webhook_url": "https://hooks.example.com/",
+    "webhook_lane": "host:hooks.example.com",
+}
 
 
 async def a_running_job(

@@ -28,6 +28,7 @@ from tests.builders import TenantForTests, a_job, a_tenant, rows
 from tests.integration.jobs.contents import (
     LABELS,
     NOTHING,
+    WEBHOOK,
     a_finished_job,
     a_running_job,
     blocked_sessions,
@@ -37,16 +38,6 @@ from tests.integration.jobs.contents import (
     store,
 )
 from tests.waiting import until
-
-WEBHOOK = {
-    "webhook_url": "https://hooks.example.com/",
-    "webhook_lane": "host:hooks.example.com",
-}
-
-
-@pytest.fixture
-async def tenant(database: Database) -> TenantForTests:
-    return await a_tenant(database)
 
 
 async def test_a_finished_job_loses_all_contents_and_nothing_else(

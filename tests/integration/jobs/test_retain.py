@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import pytest
 from sqlalchemy import text as sql
 
 from jobs.operations.retain import (
@@ -24,9 +23,10 @@ from jobs.operations.retain import (
 )
 from jobs.store.delivery_store import REPLAYABLE_FOR
 from plumbing.database import Database
-from tests.builders import TenantForTests, a_job, a_tenant, rows
+from tests.builders import TenantForTests, a_job, rows
 from tests.integration.jobs.contents import (
     NOTHING,
+    WEBHOOK,
     a_finished_job,
     a_running_job,
     age,
@@ -37,15 +37,6 @@ from tests.integration.jobs.contents import (
 from tests.waiting import until
 
 KEPT = Kept(text=timedelta(hours=1), summary=timedelta(days=30))
-WEBHOOK = {
-    "webhook_url": "https://hooks.example.com/",
-    "webhook_lane": "host:hooks.example.com",
-}
-
-
-@pytest.fixture
-async def tenant(database: Database) -> TenantForTests:
-    return await a_tenant(database)
 
 
 async def test_a_text_goes_an_hour_after_the_ending_and_no_second_earlier(
