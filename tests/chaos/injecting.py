@@ -14,6 +14,9 @@ from typing import Final
 from tests.chaos.mutants import FOLDER
 
 INJECTED: Final = "injected.txt"
+# One customer is one lane, and a claim whose answer was lost keeps all its places for
+# as long as a delivery's lease.
+_DELIVERY_LEASE: Final = {"PRECIS_DELIVERY_LEASE": "2"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,8 @@ def environment_for(rates: Rates | None, *, seed: int, notes: Path) -> dict[str,
     if rates is None:
         return {}
     told = {**asdict(rates), "seed": seed, "notes": str(notes)}
-    return {"PYTHONPATH": str(FOLDER), "CHAOS_INJECTION": json.dumps(told)}
+    way_in = {"PYTHONPATH": str(FOLDER), "CHAOS_INJECTION": json.dumps(told)}
+    return way_in | _DELIVERY_LEASE
 
 
 def read_injected(notes: Path) -> Mapping[str, Mapping[str, int]]:

@@ -32,12 +32,12 @@ STRUCK: Final = {
 }
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(200)
 async def test_f04_calls_of_which_a_fifth_fails_lose_and_double_nothing() -> None:
     outcome = await run(
         Plan(
             jobs=JOBS,
-            seconds=35,
+            seconds=30,
             seed=SEED,
             faults=(),
             engine_seconds=0.3,
