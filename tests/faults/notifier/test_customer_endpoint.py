@@ -18,8 +18,10 @@ from tests.faults.proxy import Flow, Proxy
 from tests.integration.notifier import receivers
 from tests.integration.notifier.endings import (
     an_ended_job,
+    attempt_ended,
     attempts_of,
     delivery_of,
+    has_state,
     make_due,
     to_url,
 )
@@ -49,14 +51,6 @@ HOSTILE: Final[dict[str, Behaviour]] = {
 TAKEN_AS_SUCCESS: Final = {"never ends"}
 
 
-async def attempt_ended(database: Database, *, count: int = 1) -> bool:
-    return len(await rows(database, "SELECT 1 FROM delivery_attempt")) >= count
-
-
-async def is_delivered(database: Database, job: Any) -> bool:
-    return bool((await delivery_of(database, job)).state == "delivered")
-
-
 async def fails_then_gets_it(
     database: Database, database_url: str, tenant: TenantForTests, receiver: Receiver
 ) -> Any:
@@ -68,7 +62,7 @@ async def fails_then_gets_it(
         assert (failed.state, failed.attempt) == ("due", 1)
         receiver.behaviour = receivers.answer()
         await make_due(database)
-        await until(partial(is_delivered, database, job))
+        await until(partial(has_state, database, job, "delivered"))
     first, second = await attempts_of(database, failed.id)
     assert (second.number, second.code, second.error) == (2, 200, None)
     assert len({each.headers["webhook-id"] for each in receiver.received}) == 1
@@ -122,7 +116,7 @@ async def test_fault_customer_endpoint_rst(
                 receivers.hang_up if number < 2 else receivers.answer(200)
             )
             await make_due(database)
-        await until(partial(is_delivered, database, job))
+        await until(partial(has_state, database, job, "delivered"))
     delivery = await delivery_of(database, job)
     assert delivery.attempt == 5
     assert len({each.headers["webhook-id"] for each in receiver.received}) == 1
@@ -141,7 +135,7 @@ async def test_fault_customer_endpoint_net(
             await until(partial(attempt_ended, database))
             line.heal()
             await make_due(database)
-            await until(partial(is_delivered, database, job))
+            await until(partial(has_state, database, job, "delivered"))
     assert len(receiver.received) == 2
     first, second = receiver.received
     assert first.headers["webhook-id"] == second.headers["webhook-id"]

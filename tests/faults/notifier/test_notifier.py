@@ -4,7 +4,6 @@ import asyncio
 import signal
 import time
 from functools import partial
-from uuid import UUID
 
 from plumbing.database import Database
 from tests.builders import TenantForTests, rows
@@ -15,6 +14,7 @@ from tests.integration.notifier.endings import (
     an_ended_job,
     attempts_of,
     delivery_of,
+    has_state,
     make_due,
     to_url,
 )
@@ -24,10 +24,6 @@ from tests.waiting import until
 
 KILLS = 5
 STOP_LIMIT = 15
-
-
-async def has_state(database: Database, job: UUID, *states: str) -> bool:
-    return (await delivery_of(database, job)).state in states
 
 
 async def all_have(database: Database, state: str, *, count: int) -> bool:

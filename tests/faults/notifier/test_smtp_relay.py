@@ -4,18 +4,19 @@ import signal
 from email import message_from_bytes
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from plumbing.database import Database
-from tests.builders import TenantForTests, rows
+from tests.builders import TenantForTests
 from tests.faults.notifier.conftest import SHORT
 from tests.faults.proxy import Flow, Proxy
 from tests.integration.notifier.endings import (
     an_ended_job,
+    attempt_ended,
     attempts_of,
     delivery_of,
+    has_state,
     make_due,
 )
 from tests.integration.notifier.notifier_process import a_notifier
@@ -27,14 +28,6 @@ ADA = {"email": ["ada@example.org"]}
 
 def through(port: int) -> dict[str, str]:
     return SHORT | {"PRECIS_SMTP_PORT": str(port)}
-
-
-async def attempt_ended(database: Database, *, count: int = 1) -> bool:
-    return len(await rows(database, "SELECT 1 FROM delivery_attempt")) >= count
-
-
-async def is_in(database: Database, job: UUID, state: str) -> bool:
-    return bool((await delivery_of(database, job)).state == state)
 
 
 async def has_got(relay: ScriptedRelay, count: int) -> bool:
@@ -56,7 +49,7 @@ async def fails_then_gets_it(
         assert (failed.state, failed.attempt) == ("due", 1)
         relay.says.clear()
         await make_due(database)
-        await until(partial(is_in, database, job, "delivered"))
+        await until(partial(has_state, database, job, "delivered"))
     assert len(set(message_ids(relay))) == 1
     return failed
 
@@ -131,7 +124,7 @@ async def test_fault_smtp_relay_slow(
         line.latency = 0.05
         job = await an_ended_job(database, tenant, delivery=ADA)
         async with a_notifier(database_url, **through(line.port)):
-            await until(partial(is_in, database, job, "delivered"))
+            await until(partial(has_state, database, job, "delivered"))
         line.fault(Flow.PASS)
     assert (await delivery_of(database, job)).attempt == 1
 
@@ -184,7 +177,7 @@ async def test_a_notifier_that_ends_after_the_mail_leaves_doubt_behind(
         await make_due(database)
     relay.says.clear()
     async with a_notifier(database_url, **through(relay.port)):
-        await until(partial(is_in, database, job, "exhausted"))
+        await until(partial(has_state, database, job, "exhausted"))
     assert len(relay.mails) == 3
     assert len(set(message_ids(relay))) == 1
     assert (await delivery_of(database, job)).last_error == "reply_lost"
@@ -198,10 +191,10 @@ async def test_one_that_wakes_before_the_mail_does_not_send_it(
         line.answers = Flow.HOLD
         job = await an_ended_job(database, tenant, delivery=ADA)
         async with a_notifier(database_url, **through(line.port)) as frozen:
-            await until(partial(is_in, database, job, "sending"))
+            await until(partial(has_state, database, job, "sending"))
             frozen.signal(signal.SIGSTOP)
             async with a_notifier(database_url, **through(relay.port)):
-                await until(partial(is_in, database, job, "delivered"))
+                await until(partial(has_state, database, job, "delivered"))
             line.heal()
             frozen.signal(signal.SIGCONT)
             await frozen.line("delivery.lost")

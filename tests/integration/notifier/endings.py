@@ -74,6 +74,16 @@ async def attempts_of(database: Database, delivery_id: UUID) -> list[Any]:
     )
 
 
+async def has_state(database: Database, job: UUID, state: str) -> bool:
+    """Whether the delivery that tells of the job has come so far."""
+    return bool((await delivery_of(database, job)).state == state)
+
+
+async def attempt_ended(database: Database, *, count: int = 1) -> bool:
+    """Whether so many attempts are written down."""
+    return len(await rows(database, "SELECT 1 FROM delivery_attempt")) >= count
+
+
 async def make_due(database: Database) -> None:
     """Let the time of every waiting delivery come."""
     await rows(
