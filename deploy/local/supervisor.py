@@ -25,6 +25,7 @@ from deploy.local.restart_pause import LONGEST_PAUSE, RestartPause
 
 OnProgress = Callable[[str, str], None]
 _GLANCE = timedelta(seconds=0.1)
+_RETRY = timedelta(seconds=1)
 
 
 @dataclass
@@ -67,11 +68,18 @@ class Supervisor:
     async def watch(
         self, stop: asyncio.Event, *, on_change: Callable[[], object]
     ) -> None:
-        """Start anew whatever dies, until told to stop."""
+        """Start anew whatever dies, until told to stop; a full disk ends nothing."""
+        is_told = True
         while not stop.is_set():
-            self._guardianship.keep_alive()
-            if self._look_after_all():
-                on_change()
+            try:
+                self._guardianship.keep_alive()
+                is_told = not self._look_after_all() and is_told
+                if not is_told:
+                    on_change()
+                    is_told = True
+            except OSError as error:
+                is_told = False
+                self._on_progress("supervisor", f"{error}; it is tried again")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _GLANCE.total_seconds())
 
@@ -89,7 +97,11 @@ class Supervisor:
         identity = ProcessIdentity.of(
             process.pid, death_signal=part.command.death_signal
         )
-        self._guardianship.tell(part.name, identity)
+        try:
+            self._guardianship.tell(part.name, identity)
+        except OSError:
+            end_now(process)  # nobody would know of it
+            raise
         return process
 
     async def _becomes_ready(self, child: _Child) -> bool:
@@ -123,6 +135,7 @@ class Supervisor:
             self._on_progress(child.part.name, f"died, restarts in {wait}")
         if now < child.restart_at:
             return False
+        child.restart_at = now + _RETRY.total_seconds()  # should this fail
         child.process, child.restart_at = self._spawn(child.part), None
         child.pause.begin(now)
         self._on_progress(child.part.name, "restarted")

@@ -69,12 +69,13 @@ def new_seed() -> int:
     return random.SystemRandom().randrange(10**6)
 
 
-def make_root(plan: Plan) -> Path:
-    """Where servers keep their data: on the small disk, else in memory, else on disk."""
-    parent = plan.small_fs
-    if parent is None and _MEMORY.is_dir():
-        roomy = shutil.disk_usage(_MEMORY).free > _ROOM_BYTES
-        parent = _MEMORY if roomy else None
+def make_root() -> Path:
+    """A folder in memory, where there is room for servers and journals, else on disk."""
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES
+    return make_folder(_MEMORY if roomy else None)
+
+
+def make_folder(parent: Path | None) -> Path:
     root = Path(tempfile.mkdtemp(prefix="precis-chaos-", dir=parent))
     root.chmod(0o711)  # started as root, Postgres runs as another user
     return root

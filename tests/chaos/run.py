@@ -21,7 +21,7 @@ from tests.chaos.keeper import STOP_WITHIN
 from tests.chaos.leftovers import find_leftovers
 from tests.chaos.mutants import apply_to_database, environment_of
 from tests.chaos.observer import Observer
-from tests.chaos.plan import Plan, make_root, require_disk
+from tests.chaos.plan import Plan, make_folder, make_root, require_disk
 from tests.chaos.receiver import Receiver
 from tests.chaos.small_disk import SmallDisk
 from tests.chaos.stack import Stack, open_stack
@@ -62,19 +62,22 @@ Course = Callable[[Stack], Coroutine[Any, Any, None]]
 async def run(plan: Plan, *, beside: Course | None = None) -> Outcome:
     """Everything from the empty folder to the verdict; nothing is left running."""
     require_disk(plan)
-    root = make_root(plan)
+    root = make_root()
+    # The journals are outside: what is written there must outlive a full disk.
+    data = make_folder(plan.small_fs) if plan.small_fs else root
     try:
-        return await _run_in(root, plan, beside or _nothing)
+        return await _run_in(root, data, plan, beside or _nothing)
     finally:
         if not plan.keep:
             shutil.rmtree(root, ignore_errors=True)
+            shutil.rmtree(data, ignore_errors=True)
 
 
 async def _nothing(_stack: Stack) -> None:
     await asyncio.Event().wait()
 
 
-async def _run_in(root: Path, plan: Plan, beside: Course) -> Outcome:
+async def _run_in(root: Path, data: Path, plan: Plan, beside: Course) -> Outcome:
     folder = root / "journals"
     folder.mkdir(mode=0o700)
     journal = Journal(folder / FAULTS)
@@ -82,7 +85,7 @@ async def _run_in(root: Path, plan: Plan, beside: Course) -> Outcome:
     async with (
         Receiver(Journal(folder / WEBHOOKS), seed=plan.seed) as receiver,
         open_stack(
-            root / "data",
+            data / "data",
             journal,
             engine_seconds=plan.engine_seconds,
             extra=environment_of(plan.mutant) | injection,

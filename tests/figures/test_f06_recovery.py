@@ -1,6 +1,7 @@
 """F6: how long the jobs of a killed worker wait for another one."""
 
 import asyncio
+import random
 import signal
 import time
 from collections.abc import Sequence
@@ -34,9 +35,9 @@ async def test_f06_the_jobs_of_a_killed_worker_are_taken_over_soon(
     jobs = []
     shape = Shape(workers=3, slots=4)
     async with batch_tier(PacedEngine(seconds=0.5), shape) as tier, tier.kept_up():
-        for number in range(KILLS):
+        for _ in range(KILLS):
             jobs += await tier.stack.submit(*[A_TEXT] * PER_KILL)
-            waits += await _kill_one(tier, number)
+            waits += await _kill_one(tier)
         await tier.wait_ended(jobs, seconds=60)
         await tier.stack.wait_quiet(jobs)
         tier.stack.judge(jobs)
@@ -59,15 +60,20 @@ async def test_f06_the_jobs_of_a_killed_worker_are_taken_over_soon(
     )
 
 
-async def _kill_one(tier: Tier, number: int) -> list[float]:
+async def _kill_one(tier: Tier) -> list[float]:
     """Kill a worker that holds jobs; gives how long each of them waited."""
+    victim = None
+
+    async def is_one_at_work() -> bool:
+        nonlocal victim
+        for worker in random.sample(workers, len(workers)):
+            if await tier.stack.held(worker):
+                victim = worker
+        return victim is not None
+
     workers = tier.stack.running["worker"]
-    victim = workers[number % len(workers)]
-
-    async def holds_jobs() -> bool:
-        return bool(await tier.stack.held(victim))
-
-    await until(holds_jobs, what="it gets no jobs")
+    await until(is_one_at_work, what="nobody gets jobs")
+    assert victim is not None
     victim.send_signal(signal.SIGKILL)
     began = time.monotonic()
     await asyncio.to_thread(victim.wait, 5)

@@ -65,6 +65,12 @@ class StackProcess:
     def wait(self, *, within: float = 60) -> int:
         return self._process.wait(within)
 
+    def wait_told(self, words: str) -> None:
+        """Read what it tells until it says so; what was read is not in `output`."""
+        assert self._process.stdout is not None
+        told = any(words in line for line in self._process.stdout)
+        assert told, f"it ended without a word of {words}"
+
     def output(self) -> str:
         text, _ = self._process.communicate(timeout=60)
         return text

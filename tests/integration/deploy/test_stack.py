@@ -107,6 +107,28 @@ def test_a_killed_server_comes_back_on_its_port(
     )
 
 
+def test_a_supervisor_that_can_write_nothing_goes_on_once_it_can(
+    start_stack: StartStack,
+) -> None:
+    stack = start_stack("valkey")
+    before = stack.wait_ready()
+    record = stack.folder / "run.json"
+    record.unlink()
+    record.mkdir()  # what cannot be replaced stands for a disk without room
+    os.kill(before["pids"]["valkey"], signal.SIGKILL)
+    stack.wait_told("it is tried again")
+    guardian = 1
+    assert len(stack.everything_started()) == guardian, "nobody has written it down"
+    record.rmdir()
+    eventually(
+        lambda: stack.ready["pids"] != before["pids"],
+        within=20,
+        what="valkey was not started anew",
+    )
+    stack.send(signal.SIGTERM)
+    assert stack.wait() == 0
+
+
 def test_a_hint_survives_the_death_of_valkey(start_stack: StartStack) -> None:
     stack = start_stack("valkey")
     ready = stack.wait_ready()
