@@ -28,14 +28,21 @@ class Mailbox:
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         content = envelope.content or b""
-        self._keep(content if isinstance(content, bytes) else content.encode())
+        try:
+            self._keep(content if isinstance(content, bytes) else content.encode())
+        except OSError:
+            return "452 4.3.1 there is no room now, try again later"
         return "250 OK"
 
     def _keep(self, mail: bytes) -> None:
         name = f"{time.time_ns()}-{next(self._numbers):06}.eml"
         unfinished = self._folder / f".{name}"
-        unfinished.write_bytes(mail)
-        unfinished.rename(self._folder / name)
+        try:
+            unfinished.write_bytes(mail)
+            unfinished.rename(self._folder / name)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
 
 
 async def serve(host: str, port: int, folder: Path) -> None:
