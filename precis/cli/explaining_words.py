@@ -57,9 +57,7 @@ def _running(job: Standing) -> Iterator[Reason]:
             "cancel_requested", "Its cancel is asked for; the worker stops it."
         )
     if job.suspect:
-        yield Reason(
-            "suspect", "It lost two workers, so it runs alone in its process."
-        )
+        yield Reason("suspect", "It lost two workers, so it runs alone in its process.")
 
 
 def _between_attempts(job: Standing) -> Reason:
