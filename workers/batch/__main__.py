@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import structlog
-from celery import Celery, Task
+from celery import Celery, Task, bootsteps
 from celery.signals import worker_shutting_down
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -54,6 +54,21 @@ def _pass_on(task: Task[Any, Any], request: ClaimRequest) -> None:
         log.warning("message.lost", reason=type(error).__name__)
 
 
+def _letting_go(runtime: Runtime) -> type[bootsteps.StartStopStep]:
+    """Celery may end by itself, at an item in Valkey that is no message of anybody's.
+
+    It then waits for its threads, and these wait for jobs: those are let go of first, or
+    this process would take nothing more for as long as a book lasts.
+    """
+
+    class LetGo(bootsteps.StartStopStep):
+        def close(self, parent: Any) -> None:
+            del parent
+            runtime.begin_stop()
+
+    return LetGo
+
+
 def main() -> int:
     try:
         settings = read_settings(WorkerSettings)
@@ -66,6 +81,7 @@ def main() -> int:
     runtime = Runtime(settings, master_key)
     app = create_celery(settings.redis_url.get_secret_value())
     register_claim_task(app, runtime)
+    app.steps["worker"].add(_letting_go(runtime))
 
     def let_go(**_: Any) -> None:
         runtime.begin_stop()

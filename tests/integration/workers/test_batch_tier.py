@@ -28,7 +28,7 @@ from tests.builders import a_job, a_tenant, rows
 from tests.integration.workers.conftest import BatchTier
 from tests.scripted_engine import Call, completion, first_words
 from tests.waiting import until
-from workers.celery_app import TASK, create_celery
+from workers.celery_app import QUEUE, TASK, create_celery
 
 LONG_TEXT = "\n\n".join(
     f"Chapter {number}\n\n"
@@ -283,6 +283,35 @@ async def test_fault_worker_term_hands_its_job_back_and_burns_no_attempt(
     gate.set()
     await batch.start_worker()
     assert await batch.wait_final(job_id) == {State.SUCCEEDED}
+
+
+async def test_a_worker_that_meets_junk_in_the_queue_ends_and_hands_its_job_back(
+    batch: BatchTier, valkey_url: str
+) -> None:
+    """Celery ends at it, and must not wait for the jobs of a process gone deaf."""
+    asked = asyncio.Event()
+
+    async def never(_: Call) -> tuple[int, dict[str, Any]]:
+        asked.set()
+        return await asyncio.Future()
+
+    batch.engine.answer = never
+    await batch.start_dispatcher()
+    worker = await batch.start_worker()
+    await a_job(batch.database, await a_tenant(batch.database))
+    async with asyncio.timeout(20):
+        await asked.wait()
+    async with redis.asyncio.Redis.from_url(valkey_url) as valkey:
+        await valkey.lpush(QUEUE, b"\xff no message")
+
+    async def has_ended() -> bool:
+        return worker.has_ended
+
+    await until(has_ended)
+    assert await batch.stop(worker) == 1
+    assert await rows(batch.database, "SELECT state, attempt FROM job") == [
+        ("queued", 0)
+    ]
 
 
 async def test_a_cancel_aborts_the_call_to_the_engine(batch: BatchTier) -> None:
