@@ -19,8 +19,9 @@ from workers.celery_app import QUEUE, TASK
 
 # Kombu's index of messages that workers prefetched, by when they did.
 _PREFETCHED: Final = "unacked_index"
-# Older ones belong to a worker that was killed, or to one with its hands full.
-_SOON_STARTED_SECONDS: Final = 5
+# Older ones belong to a worker that was killed, or to one with its hands full: who has
+# room starts a message within milliseconds.
+_SOON_STARTED_SECONDS: Final = 1
 
 
 class BrokerUnavailable(Exception):
