@@ -19,8 +19,6 @@ from deploy.local.secret_files import SecretFiles
 from deploy.local.supervisor import Supervisor
 from deploy.local.valkey_server import ValkeyServer
 from plumbing.database import Database
-from plumbing.kafka_topics import ensure_topics
-from plumbing.settings import KafkaSettings
 from tests.builders import a_tenant
 from tests.chaos.evidence import OBSERVED, WEBHOOKS
 from tests.chaos.journal import Journal
@@ -95,6 +93,7 @@ async def open_tier(
             valkey=servers.valkey,
             kafka=servers.kafka,
             lines=lines,
+            topics=_TOPICS,
             logins={
                 kind: lines[f"postgres-{kind}"].url(login_url(database_url, kind))
                 for kind in KINDS
@@ -103,7 +102,7 @@ async def open_tier(
         gate.set()
         await closing.enter_async_context(_watched(database_url, folder))
         closing.push_async_callback(asyncio.to_thread, processes.stop)
-        await ensure_topics(_kafka_settings(lines), _TOPICS, partitions=2)
+        await tier.make_topics()
         await asyncio.gather(
             tier.start("dispatcher"),
             tier.start("dispatcher"),
@@ -176,10 +175,6 @@ def _addresses(
         "PRECIS_KAFKA_DEAD_LETTER_TOPIC": _TOPICS[1],
         "PRECIS_BATCH_ENGINE_URLS": lines["engine"].url(engine.url),
     }
-
-
-def _kafka_settings(lines: Mapping[str, Proxy]) -> KafkaSettings:
-    return KafkaSettings(kafka_bootstrap=f"{HOST}:{lines['kafka'].port}")
 
 
 def _failpoints(folder: Path) -> dict[str, str]:

@@ -74,10 +74,15 @@ class OwnServer:
             await self.stop()
             await self.start()
 
+    @property
+    def home(self) -> Path:
+        """Where all that it keeps is."""
+        return self._folder.of(self._name)
+
     def empty(self, *names: str) -> None:
         """Throw its data away; only while it is down."""
         for name in names:
-            shutil.rmtree(self._folder.of(self._name) / name)
+            shutil.rmtree(self.home / name)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

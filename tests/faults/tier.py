@@ -14,6 +14,8 @@ from uuid import UUID
 
 import httpx
 
+from plumbing.kafka_topics import ensure_topics
+from plumbing.settings import KafkaSettings
 from tests.builders import A_TEXT, rows
 from tests.faults.failpoints.expected import Kind
 from tests.faults.failpoints.stack import Stack
@@ -47,6 +49,7 @@ class Tier(Stack):
     kafka: OwnServer
     lines: Mapping[str, Proxy]
     """To each server, and to Postgres from each kind of process."""
+    topics: Sequence[str]
     logins: Mapping[Kind, str]
     """How each kind of process is told to reach Postgres."""
 
@@ -60,6 +63,12 @@ class Tier(Stack):
         """What a process of the kind finds in its environment."""
         login = {"PRECIS_DATABASE_URL": self.logins[kind]}
         return self.environment | login | self.changes.get(kind, {})
+
+    async def make_topics(self) -> None:
+        """As the operator's job does, once Kafka has none."""
+        bootstrap = self.environment["PRECIS_KAFKA_BOOTSTRAP"]
+        settings = KafkaSettings(kafka_bootstrap=bootstrap)
+        await ensure_topics(settings, self.topics, partitions=2)
 
     async def heal(self) -> None:
         """Undo what a test has left: servers, lines and processes are as before."""
