@@ -45,7 +45,8 @@ async def test_workers_valkey_and_kafka_lost_at_once_delay_jobs_and_lose_none(
 async def test_a_long_outage_of_valkey_and_kafka_drains_by_itself_without_a_storm(
     tier: Tier,
 ) -> None:
-    relayed, replaced = await count_relayed(tier), await count_replaced(tier)
+    # As in production: so long as it takes workers to find the way back is not scaled.
+    await tier.tell("dispatcher", PRECIS_HINT_PATIENCE="5")
     await tier.valkey.kill()
     await tier.kafka.kill()
     jobs = []
@@ -57,5 +58,5 @@ async def test_a_long_outage_of_valkey_and_kafka_drains_by_itself_without_a_stor
     await tier.kafka.start()
     await tier.settle(jobs, within=LONGEST)
     await tier.wait_sent(jobs)
-    assert await count_relayed(tier) - relayed <= 2 * len(jobs)
-    assert await count_replaced(tier) - replaced <= 2 * len(jobs)
+    assert await count_relayed(tier) <= 2 * len(jobs)
+    assert await count_replaced(tier) <= 2 * len(jobs)
