@@ -74,6 +74,10 @@ class OwnServer:
             await self.stop()
             await self.start()
 
+    async def has_ended(self) -> bool:
+        """By itself, as some do that cannot write."""
+        return not self._is_living()
+
     @property
     def home(self) -> Path:
         """Where all that it keeps is."""

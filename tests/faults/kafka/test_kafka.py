@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.faults.proxy import Flow
 from tests.faults.tier import Tier, measure
+from tests.waiting import until
 
 
 async def count_relayed(tier: Tier) -> float:
@@ -88,6 +89,7 @@ async def test_fault_kafka_disk(tier: Tier) -> None:
         jobs = await tier.take()
         await tier.wait_states(jobs, "succeeded")
         assert await tier.count_unsent(jobs) == len(jobs)
+        await until(tier.kafka.has_ended, what="Kafka goes on without a disk")
     await tier.kafka.restore()
     await tier.wait_sent(jobs)
     await tier.settle([*jobs, *await tier.take()])
