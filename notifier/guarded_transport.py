@@ -18,7 +18,7 @@ import httpx
 from notifier.name_lookup import find_addresses
 from notifier.public_addresses import Address, Network, is_public, is_within
 
-CONNECTION_BYTES: Final = 192 * 1024
+CONNECTION_BYTES: Final = 96 * 1024
 """Read from one connection at most: an answer of 64 kB, its head and the handshake."""
 _MAX_ADDRESSES_TRIED: Final = 3
 # All that has arrived is handed over at once, wanted or not: left to itself the kernel
