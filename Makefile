@@ -36,7 +36,7 @@ integration: setup  ## the tests on real parts, end to end included; two halves 
 	@$(MAKE) --no-print-directory -j 2 integration-data integration-processes
 
 # Each half starts servers of its own. A new folder falls into the second.
-DATA := $(addprefix tests/integration/,gateway jobs migrations notifier) tests/model
+DATA := $(addprefix tests/integration/,gateway jobs migrations notifier precis) tests/model
 
 integration-data:
 	@$(VENV)/python -m pytest -q $(DATA)
